@@ -1,0 +1,29 @@
+/*
+ * error.h
+ *	  What every message of ours has in common.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#ifndef DATAOPS_ERROR_H
+#define DATAOPS_ERROR_H
+
+#include "postgres.h"
+
+#define ERRCODE_CONNECTION_LOST		ERRCODE_CONNECTION_FAILURE		/* 08006 */
+#define ERRCODE_MALFORMED_REPLY		ERRCODE_PROTOCOL_VIOLATION		/* 08P01 */
+#define ERRCODE_REMOTE_REFUSED		ERRCODE_EXTERNAL_ROUTINE_EXCEPTION	/* 38000 */
+
+/*
+ * The name of "names" (nnames of them) that is nearest to "name", or NULL when none is near.
+ * For hints: "Perhaps you meant …".
+ */
+extern const char *nearest_name(const char *name, const char *const *names, int nnames);
+
+/*
+ * A copy of "text" fit for a message, log row or table: one line, at most "limit" bytes, cut at a
+ * character, control characters as spaces, invalid bytes of the database's encoding as '?'.
+ * Allocated in CurrentMemoryContext.
+ */
+extern char *error_clean(const char *text, size_t length, size_t limit);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * dataops.c
+ *	  Module magic and settings; nothing else runs when the library is loaded.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "core/compat.h"
+
+#include "fmgr.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+}
