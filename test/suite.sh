@@ -152,6 +152,24 @@ suite_isolation() {
 	run_pg_regress isolation "$pgxs/src/test/isolation/pg_isolation_regress" "${tests[@]}"
 }
 
+keep_tap_logs() {
+	local out=$top/build/out/$server-tap
+	rm -rf "$out"
+	mkdir -p "$out"
+	cp tap.log "$out"
+	if [ -d work/tmp_check/log ]; then cp work/tmp_check/log/* "$out"; fi
+}
+
+# The tests' own words, and the end of the log of each file that has failed.
+show_tap_failures() {
+	local name
+	grep -vE '^ok ' tap.log
+	for name in $(sed -nE 's|^test/t/([^ ]+)\.pl +\(Wstat: .*|\1|p' tap.log); do
+		echo "--- end of build/out/$server-tap/regress_log_$name:"
+		tail -n 60 "work/tmp_check/log/regress_log_$name" || true
+	done
+}
+
 # PostgreSQL::Test::Cluster makes its own servers; they learn of the extension and its settings by TEMP_CONFIG.
 suite_tap() {
 	local rc=0 files=()
@@ -171,7 +189,8 @@ suite_tap() {
 	as_server env PATH="$bin:$PATH" PG_CONFIG="$pg_config" TEMP_CONFIG="$run/tap.conf" TESTDIR="$run/work" \
 		TESTDATADIR="$run/work" TESTLOGDIR="$run/work/log" PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
 		timeout 1500 prove -v -I "$pgxs/src/test/perl" -I test/t "${files[@]}" >tap.log 2>&1 || rc=$?
-	if [ "$rc" = 0 ]; then grep -E '^(test/t/|All tests|Files=)' tap.log; else cat tap.log; fi
+	keep_tap_logs
+	if [ "$rc" = 0 ]; then grep -E '^(test/t/|All tests|Files=)' tap.log; else show_tap_failures; fi
 	sed -i -E 's/^(not )?ok.*# (skip|SKIP).*//' tap.log
 	report tap tap.log "$rc" '^ok ' '^not ok '
 }
