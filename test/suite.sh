@@ -166,7 +166,7 @@ show_tap_failures() {
 	grep -vE '^ok ' tap.log
 	for name in $(sed -nE 's|^test/t/([^ ]+)\.pl +\(Wstat: .*|\1|p' tap.log); do
 		echo "--- end of build/out/$server-tap/regress_log_$name:"
-		tail -n 60 "work/tmp_check/log/regress_log_$name" || true
+		tail -n 25 "work/tmp_check/log/regress_log_$name" || true
 	done
 }
 
@@ -186,8 +186,9 @@ suite_tap() {
 			echo "dynamic_library_path = '$stage$("$pg_config" --pkglibdir):\$libdir'"
 		fi
 	} >tap.conf
-	as_server env PATH="$bin:$PATH" PG_CONFIG="$pg_config" TEMP_CONFIG="$run/tap.conf" TESTDIR="$run/work" \
-		TESTDATADIR="$run/work" TESTLOGDIR="$run/work/log" PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
+	as_server env PATH="$bin:$PATH" PG_CONFIG="$pg_config" EXTENSION_DIR="$stage$("$pg_config" --sharedir)/extension" \
+		TEMP_CONFIG="$run/tap.conf" TESTDIR="$run/work" TESTDATADIR="$run/work" TESTLOGDIR="$run/work/log" \
+		PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
 		timeout 1500 prove -v -I "$pgxs/src/test/perl" -I test/t "${files[@]}" >tap.log 2>&1 || rc=$?
 	keep_tap_logs
 	if [ "$rc" = 0 ]; then grep -E '^(test/t/|All tests|Files=)' tap.log; else show_tap_failures; fi

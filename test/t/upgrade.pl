@@ -26,19 +26,16 @@ sub catalogue_after
 	return $node->safe_psql($database, $catalogue);
 }
 
-my $version = $node->safe_psql('postgres',
-	"SELECT default_version FROM pg_available_extensions WHERE name = 'dataops'");
+# The installed files tell the versions: the server does not list what it finds in a staging root.
+my $directory = $ENV{EXTENSION_DIR} or BAIL_OUT('EXTENSION_DIR is not set: run this by "make check-tap"');
+my ($version) = slurp_file("$directory/dataops.control") =~ /^default_version\s*=\s*'(.*)'/m;
 my $fresh = catalogue_after('fresh', 'CREATE EXTENSION dataops');
 like($fresh, qr/^member \| \(schema,,dataops,dataops\)/m, 'the catalogue lists members');
 like($fresh, qr/^schema \| .* \| owner /m, 'the catalogue shows definitions');
 
 # A version is tested from its frozen installation script, which the tests' stage has for each release.
-my @old = split /\n/, $node->safe_psql('postgres', qq{
-	SELECT p.source
-	FROM pg_extension_update_paths('dataops') p
-	JOIN pg_available_extension_versions v ON v.name = 'dataops' AND v.version = p.source
-	WHERE p.target = '$version' AND p.path IS NOT NULL AND p.source <> '$version'
-	ORDER BY 1});
+my @old = sort grep { -f "$directory/dataops--$_.sql" }
+  map { m{/dataops--(.+)--\Q$version\E\.sql$} } glob "$directory/dataops--*--$version.sql";
 cmp_ok(scalar(@old), '>=', 1, 'there are versions to upgrade from');
 
 for my $old (@old)
