@@ -86,5 +86,5 @@ SELECT 'event trigger', m.name, format('on %s call %s when %s enabled %s', t.evt
 FROM member m JOIN pg_event_trigger t ON m.classid = 'pg_event_trigger'::regclass AND t.oid = m.objid;
 
 SELECT text
-FROM (SELECT kind || ' | ' || object || ' | ' || coalesce(detail, '') AS text FROM line) l
+FROM (SELECT kind || ' | ' || object || ' | ' || replace(coalesce(detail, ''), E'\n', '\n') AS text FROM line) l
 ORDER BY text COLLATE "C";
