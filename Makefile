@@ -10,10 +10,10 @@ BUILD      = build/$(PG_MAJOR)$(if $(TEST),-test)
 EXTENSION_MAKE = mkdir -p $(BUILD) && $(MAKE) --no-print-directory -C $(BUILD) -f $(CURDIR)/extension.mk
 
 all:
-	@$(EXTENSION_MAKE) PG_CONFIG=$(PG_CONFIG)
+	+@$(EXTENSION_MAKE) PG_CONFIG=$(PG_CONFIG)
 
 install:
-	@$(EXTENSION_MAKE) PG_CONFIG=$(PG_CONFIG) install $(if $(DESTDIR),DESTDIR=$(abspath $(DESTDIR)))
+	+@$(EXTENSION_MAKE) PG_CONFIG=$(PG_CONFIG) install $(if $(DESTDIR),DESTDIR=$(abspath $(DESTDIR)))
 
 # Test runs go through test/check.sh, which counts and reports alike for one leg and for all of them.
 check:

@@ -3,6 +3,7 @@
 #   test/cluster.sh DIR STAGE start|stop
 # STAGE is what "make install DESTDIR=STAGE" filled; empty when the extension is installed in the server itself.
 # PG_CONFIG chooses the server; CLUSTER_CONF holds further lines for postgresql.conf.
+# A cluster that is there, but was not stopped by this script, is started as it is.
 # Root is dropped to "postgres"; what that user cannot read is copied into DIR.
 set -euo pipefail
 
@@ -28,9 +29,7 @@ stage_settings() {
 	echo "dynamic_library_path = '$stage$("$pg_config" --pkglibdir):\$libdir'"
 }
 
-start() {
-	mkdir -p "$dir"
-	dir=$(cd "$dir" && pwd)
+create() {
 	if [ -n "$stage" ]; then
 		stage=$(cd "$stage" && pwd)
 		if ! as_server test -r "$stage$("$pg_config" --pkglibdir)/dataops.so"; then
@@ -51,6 +50,14 @@ start() {
 		max_worker_processes = 20
 		${CLUSTER_CONF:-}
 	CONF
+}
+
+start() {
+	mkdir -p "$dir"
+	chmod 700 "$dir"
+	dir=$(cd "$dir" && pwd)
+	if [ ! -f "$dir/data/PG_VERSION" ]; then create; fi
+	cd "$dir"
 	as_server "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w start >/dev/null ||
 		{ cat "$dir/log" >&2; exit 1; }
 }
