@@ -41,8 +41,8 @@ extern Definition *definition_find(DefinitionKind kind, const char *pipeline, co
 /* As definition_find(), else 42704 naming the object and the nearest one that the caller may see. */
 extern Definition *definition_get(DefinitionKind kind, const char *pipeline, const char *object, const char *env);
 
-/* By id, whatever is current. */
-extern Definition *definition_by_id(const pg_uuid_t *id);
+/* Versions by their ids (pg_uuid_t *), whatever is current now: List of Definition *, in that order. */
+extern List *definition_by_ids(List *ids);
 
 /* All current ones of a kind in a pipeline ("" for sources), by position: List of Definition *. */
 extern List *definition_list(DefinitionKind kind, const char *pipeline, const char *env);
