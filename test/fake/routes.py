@@ -105,12 +105,15 @@ class Router:
 
     def __call__(self, request, reply):
         pattern, _rest = find(request.path)
-        if pattern not in CONTROLS:
-            self.state.log(request)
-            with self.state.lock:
-                request.query = {**self.state.settings, **request.query}
-            wire.pause(request.number("latency_ms", self.state.latency_ms))
-        self.dispatch(request, reply)
+        try:
+            if pattern not in CONTROLS:
+                self.state.log(request)
+                with self.state.lock:
+                    request.query = {**self.state.settings, **request.query}
+                wire.pause(request.number("latency_ms", self.state.latency_ms))
+            self.dispatch(request, reply)
+        except (ValueError, LookupError) as error:
+            reply.json({"error": {"message": f"bad parameter: {error}"}}, 400)
 
     def dispatch(self, request, reply):
         pattern, request.argument = find(request.path)
@@ -119,10 +122,7 @@ class Router:
         elif pattern in FAULTS and not self.is_due(request):
             self.dispatch(self.healthy(request), reply)
         else:
-            try:
-                ROUTES[pattern](request, reply, self.state)
-            except (ValueError, LookupError) as error:
-                reply.json({"error": {"message": f"bad parameter: {error}"}}, 400)
+            ROUTES[pattern](request, reply, self.state)
 
     def is_due(self, request):
         """Does this hit get the fault? Those numbered from, from + 1, … (times of them) do."""

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """The scripted HTTP server of all tests: every fault is a URL.
 
-	server.py [--port N] [--latency MS] [--tls DIR] [--traps] [--blackhole-dns ADDRESS:PORT] [--keep]
+	server.py [--port N] [--latency MS] [--tls DIR] [--traps]
+	          [--blackhole-dns ADDRESS:PORT] [--keep]
 
 Prints "port N", then one line for each further port, then "ready". Listens on 127.0.0.1. Ends when
 its parent ends or, if its input is a pipe, when that is closed; with --keep only when killed.
