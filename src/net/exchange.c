@@ -424,6 +424,18 @@ verdict_of(CURLcode code)
 	}
 }
 
+/* The library says "out of memory" (later versions: "too large") when a header line is too long. */
+static bool
+is_header_overflow(const HttpTransfer *transfer)
+{
+	bool		overflow = transfer->code == CURLE_OUT_OF_MEMORY;
+
+#if LIBCURL_VERSION_NUM >= 0x080600
+	overflow |= transfer->code == CURLE_TOO_LARGE;
+#endif
+	return overflow && transfer->head_bytes > 0 && !transfer->head_complete;
+}
+
 void
 exchange_judge(HttpTransfer *transfer)
 {
@@ -431,6 +443,8 @@ exchange_judge(HttpTransfer *transfer)
 	const char *words = transfer->error[0] != '\0' ? transfer->error :
 		curl_easy_strerror(transfer->code);
 
+	if (is_header_overflow(transfer))
+		stop(transfer, HTTP_TOO_LARGE, "the answer's headers are over the size limit");
 	response->verdict = verdict_of(transfer->code);
 	if (response->verdict != HTTP_COMPLETE)
 	{
