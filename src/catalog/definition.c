@@ -232,7 +232,7 @@ void
 audit_record(const char *action, const char *object, Jsonb *detail)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.audit (id, at, session_role, role, action, object, detail) "
+		"INSERT INTO dataops.audit_entry (id, at, session_role, role, action, object, detail) "
 		"VALUES ($1, clock_timestamp(), session_user, $2, $3, $4, $5)";
 	SqlArgs		args = {0};
 	pg_uuid_t	id = uuid_v7();
