@@ -8,6 +8,7 @@ CREATE TABLE dataops.installation (
     database          oid         NOT NULL,
     adopted_at        timestamptz NOT NULL
 );
+CREATE UNIQUE INDEX ON dataops.installation ((true));
 COMMENT ON TABLE dataops.installation IS 'Where this installation may act. A restored copy differs in system identifier or database and stays still until adopt().';
 
 CREATE TABLE dataops.definition (

@@ -34,6 +34,7 @@ CREATE TABLE dataops.batch (
     crc32c      text
 );
 CREATE INDEX ON dataops.batch (source, env, id);
+CREATE INDEX ON dataops.batch (run);
 COMMENT ON TABLE dataops.batch IS 'Pages that landed together, in one transaction. created_at is that of its raw rows.';
 
 CREATE TABLE dataops.page (

@@ -206,8 +206,10 @@ bool
 role_has_level(Oid role, const char *level)
 {
 	static const char sql[] =
-		"SELECT EXISTS (SELECT FROM dataops.role_level WHERE level = $2 "
-		"AND pg_has_role($1::oid, role::oid, 'USAGE'))";
+		"WITH ranks AS (SELECT '{viewer,operator,developer,admin}'::text[] AS levels) "
+		"SELECT EXISTS (SELECT FROM dataops.role_level, ranks "
+		" WHERE array_position(levels, level) >= array_position(levels, $2) "
+		" AND pg_has_role($1::oid, role::oid, 'USAGE'))";
 	SqlArgs		args = {0};
 
 	if (superuser_arg(role))
