@@ -10,7 +10,7 @@ DATA_built = sql/dataops--$(EXTVERSION).sql
 
 PKG_CONFIG ?= pkg-config
 LIBRARIES   = libcurl jansson libcrypto zlib libdeflate
-PG_CPPFLAGS = -I$(CURDIR)/src $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
+PG_CPPFLAGS = -I$(CURDIR)/src -DDATAOPS_VERSION='"$(EXTVERSION)"' $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 PG_CFLAGS   = -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-declaration-after-statement -Wno-cast-function-type
 SHLIB_LINK  = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) \

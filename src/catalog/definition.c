@@ -208,8 +208,10 @@ bool
 role_has_level(Oid role, const char *level)
 {
 	static const char sql[] =
-		"SELECT EXISTS (SELECT FROM dataops.role_level WHERE level = $2 "
-		"AND pg_has_role($1::oid, role::oid, 'USAGE'))";
+		"WITH ranks AS (SELECT '{viewer,operator,developer,admin}'::text[] AS levels) "
+		"SELECT EXISTS (SELECT FROM dataops.role_level, ranks "
+		" WHERE array_position(levels, level) >= array_position(levels, $2) "
+		" AND pg_has_role($1::oid, role::oid, 'USAGE'))";
 	SqlArgs		args = {0};
 
 	if (superuser_arg(role))
@@ -234,7 +236,7 @@ void
 audit_record(const char *action, const char *object, Jsonb *detail)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.audit (id, at, session_role, role, action, object, detail) "
+		"INSERT INTO dataops.audit_entry (id, at, session_role, role, action, object, detail) "
 		"VALUES ($1, clock_timestamp(), session_user, $2, $3, $4, $5)";
 	SqlArgs		args = {0};
 	pg_uuid_t	id = uuid_v7();

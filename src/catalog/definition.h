@@ -61,8 +61,8 @@ extern bool definition_drop(DefinitionKind kind, const char *pipeline, const cha
 extern void definition_check_right(Oid owner, const char *kind, const char *name);
 
 /*
- * Has "role" been given "level" by grant_role(), itself or through a membership?
- * Superusers have every level.
+ * Has "role" been given "level" or a higher one by grant_role(), itself or through a membership?
+ * viewer < operator < developer < admin; superusers have every level.
  */
 extern bool role_has_level(Oid role, const char *level);
 
