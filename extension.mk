@@ -11,22 +11,20 @@ ifneq ($(wildcard $(top)/src/*.o $(top)/src/*/*.o $(top)/*.so $(top)/sql/dataops
 $(error $(top) holds the results of a build inside the source tree: run "make clean" first)
 endif
 
+include $(top)/flags.mk
+
 EXTENSION   = dataops
 MODULE_big  = dataops
-EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(top)/dataops.control)
 
 SOURCES := $(sort $(wildcard $(top)/src/*.c $(top)/src/*/*.c))
 OBJS     = $(SOURCES:$(top)/%.c=%.o)
 
-PKG_CONFIG ?= pkg-config
-LIBRARIES   = libcurl jansson libcrypto zlib libdeflate
-PG_CPPFLAGS = -I$(top)/src $(shell $(PKG_CONFIG) --cflags $(LIBRARIES)) -MMD -MP
+PG_CPPFLAGS = $(DEFINITIONS) -MMD -MP
 PG_CFLAGS   = -std=gnu11 $(WARNINGS)
 SHLIB_LINK  = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) \
               -Wl,--version-script=$(top)/src/exports.map -Wl,-z,relro,-z,now
-include $(top)/warnings.mk
 
-# One script installs the newest version; one script each leads to it from an older version (sql/upgrade/OLD--NEW.sql).
+# One script installs the newest version; one each leads to it from an older one (sql/upgrade/OLD--NEW.sql).
 SQL_DIRS := $(wildcard $(top)/sql/*/.)
 GUARD  := $(top)/sql/guard.sql
 SCHEMA := $(sort $(wildcard $(top)/sql/schema/*.sql))
@@ -50,7 +48,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 -include $(OBJS:.o=.d)
 
-$(OBJS): $(top)/extension.mk $(top)/warnings.mk
+$(OBJS): $(top)/extension.mk $(top)/flags.mk
 $(shlib): $(top)/src/exports.map
 
 # A script is made again whenever a part was added or taken away, too: the directories' times tell.

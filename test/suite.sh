@@ -186,8 +186,8 @@ suite_tap() {
 			echo "dynamic_library_path = '$stage$("$pg_config" --pkglibdir):\$libdir'"
 		fi
 	} >tap.conf
-	as_server env PATH="$bin:$PATH" PG_CONFIG="$pg_config" EXTENSION_DIR="$stage$("$pg_config" --sharedir)/extension" \
-		TEMP_CONFIG="$run/tap.conf" TESTDIR="$run/work" TESTDATADIR="$run/work" TESTLOGDIR="$run/work/log" \
+	as_server env PATH="$bin:$PATH" PG_CONFIG="$pg_config" DATAOPS_EXTENSION_DIR="$stage$("$pg_config" --sharedir)/extension" \
+		DATAOPS_STAGE="$stage" TEMP_CONFIG="$run/tap.conf" TESTDIR="$run/work" TESTDATADIR="$run/work" TESTLOGDIR="$run/work/log" \
 		PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
 		timeout 1500 prove -v -I "$pgxs/src/test/perl" -I test/t "${files[@]}" >tap.log 2>&1 || rc=$?
 	keep_tap_logs

@@ -38,7 +38,7 @@ sub differences
 }
 
 # The installed files tell the versions: the server does not list what it finds in a staging root.
-my $directory = $ENV{EXTENSION_DIR} or BAIL_OUT('EXTENSION_DIR is not set: run this by "make check-tap"');
+my $directory = $ENV{DATAOPS_EXTENSION_DIR} or BAIL_OUT('DATAOPS_EXTENSION_DIR is not set: run this by "make check-tap"');
 my ($version) = slurp_file("$directory/dataops.control") =~ /^default_version\s*=\s*'(.*)'/m;
 my $fresh = catalogue_after('fresh', 'CREATE EXTENSION dataops');
 like($fresh, qr/^member \| \(schema,,dataops,dataops\)/m, 'the catalogue lists members');

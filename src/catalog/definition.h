@@ -1,0 +1,72 @@
+/*
+ * definition.h
+ *	  Sources, pipelines, steps and checks as they were defined: append-only versions and the
+ *	  pointer to the current one in each environment.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#ifndef DATAOPS_DEFINITION_H
+#define DATAOPS_DEFINITION_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+#include "utils/uuid.h"
+
+typedef enum DefinitionKind
+{
+	DEFINITION_SOURCE,
+	DEFINITION_PIPELINE,
+	DEFINITION_STEP,
+	DEFINITION_CHECK
+} DefinitionKind;
+
+typedef struct Definition
+{
+	pg_uuid_t	id;
+	DefinitionKind kind;
+	char	   *pipeline;		/* "" for a source */
+	char	   *object;			/* the name; "target/name" for a check */
+	int			version;
+	int			position;
+	Jsonb	   *spec;
+	char	   *hash;
+	Oid			owner;
+} Definition;
+
+/* The current definition in "env", or NULL.  All results live in CurrentMemoryContext. */
+extern Definition *definition_find(DefinitionKind kind, const char *pipeline, const char *object, const char *env);
+
+/* As definition_find(), else 42704 naming the object and the nearest one that the caller may see. */
+extern Definition *definition_get(DefinitionKind kind, const char *pipeline, const char *object, const char *env);
+
+/* Versions by their ids (pg_uuid_t *), whatever is current now: List of Definition *, in that order. */
+extern List *definition_by_ids(List *ids);
+
+/* All current ones of a kind in a pipeline ("" for sources), by position: List of Definition *. */
+extern List *definition_list(DefinitionKind kind, const char *pipeline, const char *env);
+
+/*
+ * Stores "spec" as the current version: a new version only when it differs from the current one.
+ * Returns the definition.  The caller has validated the spec and the right to change the object.
+ */
+extern Definition *definition_put(DefinitionKind kind, const char *pipeline, const char *object,
+								  const char *env, Jsonb *spec, Oid owner);
+
+/* Takes the pointer away; versions stay.  False when there was none. */
+extern bool definition_drop(DefinitionKind kind, const char *pipeline, const char *object, const char *env);
+
+/* Throws 42501 unless the current user may act as "owner" or is an administrator. */
+extern void definition_check_right(Oid owner, const char *kind, const char *name);
+
+/*
+ * Has "role" been given "level" or a higher one by grant_role(), itself or through a membership?
+ * viewer < operator < developer < admin; superusers have every level.
+ */
+extern bool role_has_level(Oid role, const char *level);
+
+/* Records who did what: action such as "create source", object's name, detail or NULL. */
+extern void audit_record(const char *action, const char *object, Jsonb *detail);
+
+#endif

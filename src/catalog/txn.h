@@ -1,0 +1,30 @@
+/*
+ * txn.h
+ *	  The transactions of a run, alike in CALL and in a worker.
+ *
+ * Between txn_commit() and the next txn_begin() nothing is held: no snapshot, no xid, no row lock.
+ * That is when a stage may wait for the network.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#ifndef DATAOPS_TXN_H
+#define DATAOPS_TXN_H
+
+#include "catalog/run.h"
+
+/* Starts a transaction with an active snapshot; CurrentMemoryContext becomes a context that ends with it. */
+extern void txn_begin(Run *run);
+
+/*
+ * Commits it.  Asserts that user and security context are restored and, where run->pipeline is
+ * set, that its lock is still held by this process.  CurrentMemoryContext becomes run->memory.
+ */
+extern void txn_commit(Run *run);
+
+/* Rolls back whatever is open, subtransactions included; also right after a caught error. */
+extern void txn_abort(Run *run);
+
+/* Is a transaction of the run open? */
+extern bool txn_is_open(void);
+
+#endif
