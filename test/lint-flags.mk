@@ -4,5 +4,5 @@ include flags.mk
 PG_CONFIG ?= pg_config
 
 flags:
-	@echo -std=gnu11 $(WARNINGS) -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wformat-security \
+	@echo -std=gnu11 $(WARNINGS) -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wformat-security \
 		-Wvla -Wimplicit-fallthrough $(DEFINITIONS) -isystem $(shell $(PG_CONFIG) --includedir-server) -D_GNU_SOURCE

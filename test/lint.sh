@@ -20,7 +20,8 @@ check() {
 	else
 		failed=$((failed + 1))
 		echo "not ok - $description"
-		sed 's/^/#   /' <<<"$output"
+		head -n 40 <<<"$output" | sed 's/^/#   /'
+		if [ "$(wc -l <<<"$output")" -gt 40 ]; then echo "#   ... $(wc -l <<<"$output") lines in all"; fi
 	fi
 }
 

@@ -102,13 +102,16 @@ schedule() {
 	done
 }
 
-# Counts lines by two patterns; a runner that failed without saying which test did counts as one.
+# Counts lines by patterns: tests that passed, tests that failed, and files that broke off (if the suite has such).
+# A runner that failed without saying which test did counts as one.
 report() {
-	local suite=$1 log=$2 exit_status=$3 passed failed
+	local suite=$1 log=$2 exit_status=$3 passed failed broken
 	passed=$(grep -cE "$4" "$log" || true)
 	failed=$(grep -cE "$5" "$log" || true)
+	broken=$(grep -cE "${6:-^no such line$}" "$log" || true)
 	if [ "$exit_status" != 0 ]; then
 		status=1
+		if [ "$failed" -lt "$broken" ]; then failed=$broken; fi
 		if [ "$failed" = 0 ]; then failed=1; fi
 	fi
 	echo "$passed $failed" >"$results/$server-$suite"
@@ -193,7 +196,7 @@ suite_tap() {
 	keep_tap_logs
 	if [ "$rc" = 0 ]; then grep -E '^(test/t/|All tests|Files=)' tap.log; else show_tap_failures; fi
 	sed -i -E 's/^(not )?ok.*# (skip|SKIP).*//' tap.log
-	report tap tap.log "$rc" '^ok ' '^not ok '
+	report tap tap.log "$rc" '^ok ' '^not ok ' '^test/t/.* \(Wstat: '
 }
 
 mkdir -p "$results"
