@@ -35,7 +35,7 @@ DATA_built = sql/dataops--$(EXTVERSION).sql $(OLD:%=sql/dataops--%--$(EXTVERSION
 # The tests' own functions and fault points (make TEST=1) never reach an ordinary build.
 ifdef TEST
 PG_CPPFLAGS += -DDATAOPS_TEST
-API         += $(sort $(wildcard $(top)/sql/test/*.sql))
+TEST_API    := $(sort $(wildcard $(top)/sql/test/*.sql))
 include $(top)/test/upgrade/upgrade.mk
 endif
 
@@ -52,7 +52,7 @@ $(OBJS): $(top)/extension.mk $(top)/flags.mk
 $(shlib): $(top)/src/exports.map
 
 # A script is made again whenever a part was added or taken away, too: the directories' times tell.
-sql/dataops--$(EXTVERSION).sql: $(GUARD) $(SCHEMA) $(API) $(SQL_DIRS)
-	cat $(GUARD) $(SCHEMA) $(API) >$@
-sql/dataops--%--$(EXTVERSION).sql: $(GUARD) $(top)/sql/upgrade/%--$(EXTVERSION).sql $(API) $(SQL_DIRS)
-	cat $(GUARD) $(top)/sql/upgrade/$*--$(EXTVERSION).sql $(API) >$@
+sql/dataops--$(EXTVERSION).sql: $(GUARD) $(SCHEMA) $(API) $(TEST_API) $(SQL_DIRS)
+	cat $(GUARD) $(SCHEMA) $(API) $(TEST_API) >$@
+sql/dataops--%--$(EXTVERSION).sql: $(GUARD) $(top)/sql/upgrade/%--$(EXTVERSION).sql $(API) $(TEST_API) $(SQL_DIRS)
+	cat $(GUARD) $(top)/sql/upgrade/$*--$(EXTVERSION).sql $(API) $(TEST_API) >$@
