@@ -1,6 +1,7 @@
 -- What a person reads.  Every view shows what belongs to a role whose rights the reader has; an administrator sees all.  Views about
 -- runs begin with the same twelve columns: run_id, pipeline, env, step, state, started_at, took, rows_in, rows_out, rows_quarantined,
--- error, hint.  A view runs the functions it calls as its reader, so the readers may execute these.
+-- error, hint.  A view runs the functions it calls as its reader, so the readers may execute these.  OFFSET 0: the state is looked up once
+-- a row, not once for each column that depends on it.
 
 CREATE OR REPLACE FUNCTION dataops._may_see(owner regrole) RETURNS boolean
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'dataops__may_see';
@@ -10,20 +11,17 @@ CREATE OR REPLACE FUNCTION dataops._lock_key(pipeline text, env text) RETURNS bi
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'dataops__lock_key';
 COMMENT ON FUNCTION dataops._lock_key(text, text) IS 'The advisory lock that who works on a pipeline holds: classid and objid of pg_locks are its halves.';
 
-CREATE OR REPLACE FUNCTION dataops._shown_state(state text, pipeline text, env text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE
-    WHEN state OPERATOR(pg_catalog.<>) 'running' THEN state
-    WHEN EXISTS (SELECT FROM pg_catalog.pg_locks l, dataops._lock_key(pipeline, env) AS key
-                 WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.objsubid OPERATOR(pg_catalog.=) 3 AND l.granted
-                   AND l.classid OPERATOR(pg_catalog.=) ((key OPERATOR(pg_catalog.>>) 32) OPERATOR(pg_catalog.&) 4294967295)::oid
-                   AND l.objid OPERATOR(pg_catalog.=) (key OPERATOR(pg_catalog.&) 4294967295)::oid
-                   AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d
-                                     WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()))
-    THEN state
-    ELSE 'interrupted'
-END;
-COMMENT ON FUNCTION dataops._shown_state(text, text, text) IS 'The state of a run or step run; what the ledger calls running although nobody works on the pipeline is interrupted.';
+CREATE OR REPLACE FUNCTION dataops._running_state(pipeline text, env text) RETURNS text
+LANGUAGE sql VOLATILE PARALLEL SAFE
+RETURN CASE WHEN EXISTS (
+    SELECT FROM pg_catalog.pg_locks l, dataops._lock_key(pipeline, env) AS key
+    WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.objsubid OPERATOR(pg_catalog.=) 3 AND l.granted
+      AND l.classid OPERATOR(pg_catalog.=) ((key OPERATOR(pg_catalog.>>) 32) OPERATOR(pg_catalog.&) 4294967295)::oid
+      AND l.objid OPERATOR(pg_catalog.=) (key OPERATOR(pg_catalog.&) 4294967295)::oid
+      AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d
+                                             WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
+) THEN 'running' ELSE 'interrupted' END;
+COMMENT ON FUNCTION dataops._running_state(text, text) IS 'What "running" in the ledger means now: running, or interrupted when nobody holds the pipeline''s lock.';
 
 CREATE OR REPLACE FUNCTION dataops._cron_next(cron text, timezone text, after timestamptz, count integer) RETURNS timestamptz[]
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'dataops__cron_next';
@@ -34,7 +32,7 @@ LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'dataops__due_until
 COMMENT ON FUNCTION dataops._due_until(jsonb, timestamptz) IS 'The end of the last interval of a pipeline that is due; null without "every".';
 
 CREATE OR REPLACE FUNCTION dataops._elapsed(state text, started_at timestamptz, finished_at timestamptz) RETURNS interval
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql VOLATILE PARALLEL SAFE
 RETURN CASE WHEN state OPERATOR(pg_catalog.=) 'running' THEN pg_catalog.clock_timestamp() ELSE finished_at END
        OPERATOR(pg_catalog.-) started_at;
 COMMENT ON FUNCTION dataops._elapsed(text, timestamptz, timestamptz) IS 'How long something took, or takes so far; null when its end is unknown.';
@@ -56,7 +54,9 @@ SELECT r.id AS run_id, r.pipeline, r.env,
        r.from_ts, r.to_ts, r.scheduled_for, r.created_at, r.finished_at, r.next_attempt_at,
        r.steps AS only_steps, r.requested_by, r.owner, r.resumes, r.cancel_requested, r.sqlstate
 FROM dataops.run r
-CROSS JOIN LATERAL dataops._shown_state(r.state, r.pipeline, r.env) AS shown(state)
+CROSS JOIN LATERAL (
+    SELECT CASE r.state WHEN 'running' THEN dataops._running_state(r.pipeline, r.env) ELSE r.state END AS state OFFSET 0
+) shown
 CROSS JOIN LATERAL (
     SELECT sum(s.rows_in)::bigint AS rows_in, sum(s.rows_out)::bigint AS rows_out, sum(s.rows_quarantined)::bigint AS rows_quarantined
     FROM dataops.step_run s
@@ -87,7 +87,9 @@ SELECT s.run AS run_id, r.pipeline, r.env, s.step,
        s.finished_at, s.next_attempt_at, s.definition, s.sqlstate
 FROM dataops.step_run s
 JOIN dataops.run r ON r.id = s.run
-CROSS JOIN LATERAL dataops._shown_state(s.state, r.pipeline, r.env) AS shown(state)
+CROSS JOIN LATERAL (
+    SELECT CASE s.state WHEN 'running' THEN dataops._running_state(r.pipeline, r.env) ELSE s.state END AS state OFFSET 0
+) shown
 WHERE dataops._may_see(r.owner);
 COMMENT ON VIEW dataops.step_runs IS 'Every attempt of every step.';
 COMMENT ON COLUMN dataops.step_runs.hint IS 'What to do next; why, when it was skipped.';
@@ -177,7 +179,9 @@ SELECT s.run AS run_id, r.pipeline, r.env, s.step,
        s.next_attempt_at AS waiting_until
 FROM dataops.run r
 JOIN dataops.step_run s ON s.run = r.id AND s.state IN ('running', 'waiting')
-CROSS JOIN LATERAL dataops._shown_state(s.state, r.pipeline, r.env) AS shown(state)
+CROSS JOIN LATERAL (
+    SELECT CASE s.state WHEN 'running' THEN dataops._running_state(r.pipeline, r.env) ELSE s.state END AS state OFFSET 0
+) shown
 CROSS JOIN LATERAL (
     SELECT count(*) AS batches, sum(b.pages)::bigint AS pages, sum(b.records)::bigint AS records,
            sum(b.quarantined)::bigint AS quarantined, sum(b.bytes)::bigint AS bytes, max(b.landed_at) AS last_at
@@ -216,7 +220,9 @@ JOIN LATERAL (
       AND NOT (latest.state = 'succeeded' AND latest.steps IS NOT NULL)
     ORDER BY latest.id DESC LIMIT 1
 ) r ON r.state IN ('failed', 'running')
-CROSS JOIN LATERAL dataops._shown_state(r.state, r.pipeline, r.env) AS shown(state)
+CROSS JOIN LATERAL (
+    SELECT CASE r.state WHEN 'running' THEN dataops._running_state(r.pipeline, r.env) ELSE r.state END AS state OFFSET 0
+) shown
 LEFT JOIN LATERAL (
     SELECT s.* FROM dataops.step_run s
     WHERE s.run = r.id AND s.state IN ('failed', 'interrupted', 'running') AND (r.failed_step IS NULL OR s.step = r.failed_step)
@@ -257,7 +263,9 @@ LEFT JOIN dataops.definition d ON d.id = p.definition
 LEFT JOIN LATERAL (
     SELECT r.* FROM dataops.run r WHERE r.pipeline = s.pipeline AND r.env = s.env ORDER BY r.id DESC LIMIT 1
 ) last ON true
-LEFT JOIN LATERAL dataops._shown_state(last.state, s.pipeline, s.env) AS shown(state) ON true
+LEFT JOIN LATERAL (
+    SELECT CASE last.state WHEN 'running' THEN dataops._running_state(s.pipeline, s.env) ELSE last.state END AS state OFFSET 0
+) shown ON true
 WHERE dataops._may_see(d.owner);
 COMMENT ON VIEW dataops.schedules IS 'Which pipeline starts when; the leading columns tell of its last run.';
 COMMENT ON COLUMN dataops.schedules.state IS 'State of the last run; that of the schedule is schedule_state, active or paused.';
@@ -344,10 +352,10 @@ WHERE dataops._may_see(to_regrole(quote_ident(a.role)));
 COMMENT ON VIEW dataops.audit IS 'Who changed what, without secrets: one''s own acts; an administrator sees everybody''s.';
 COMMENT ON COLUMN dataops.audit.session_role IS 'Who was logged in; role is whose rights were used.';
 
-REVOKE ALL ON FUNCTION dataops._may_see(regrole), dataops._lock_key(text, text), dataops._shown_state(text, text, text),
+REVOKE ALL ON FUNCTION dataops._may_see(regrole), dataops._lock_key(text, text), dataops._running_state(text, text),
     dataops._cron_next(text, text, timestamptz, integer), dataops._due_until(jsonb, timestamptz),
     dataops._elapsed(text, timestamptz, timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION dataops._may_see(regrole), dataops._lock_key(text, text), dataops._shown_state(text, text, text),
+GRANT EXECUTE ON FUNCTION dataops._may_see(regrole), dataops._lock_key(text, text), dataops._running_state(text, text),
     dataops._cron_next(text, text, timestamptz, integer), dataops._due_until(jsonb, timestamptz),
     dataops._elapsed(text, timestamptz, timestamptz) TO @extowner@ WITH GRANT OPTION;
 GRANT SELECT ON dataops.runs, dataops.step_runs, dataops.requests, dataops.pages, dataops.check_results, dataops.quarantine,
