@@ -1,7 +1,7 @@
 /*
  * role.h
  *	  Who administers dataops and who sees whose pipelines.  The levels themselves and what each may
- *	  do are one table in SQL, dataops._level_right.
+ *	  do are one table in SQL, dataops._level_of().
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */

@@ -170,6 +170,7 @@ on_ready(void *arg, char *remote, char *local, int remote_port, int local_port)
 		stop(transfer, HTTP_RESET, "the connection was closed before an answer came");
 		return CURL_PREREQFUNC_ABORT;
 	}
+	transfer->noted = HTTP_COMPLETE;	/* what was wrong with other addresses of the host */
 	transfer->sent_at = 0;
 	return CURL_PREREQFUNC_OK;
 }
@@ -340,24 +341,19 @@ exchange_setup(HttpTransfer *transfer)
 
 /* --- the outcome --- */
 
+/* "connecting" includes the TLS handshake: the library's words tell them apart. */
 static const char *
 phase_of(HttpTransfer *transfer)
 {
 	curl_off_t	resolved = 0;
-	curl_off_t	connected = 0;
-	curl_off_t	ready = 0;
 
 	curl_easy_getinfo(transfer->handle, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
-	curl_easy_getinfo(transfer->handle, CURLINFO_CONNECT_TIME_T, &connected);
-	curl_easy_getinfo(transfer->handle, CURLINFO_PRETRANSFER_TIME_T, &ready);
 	if (transfer->head_complete)
 		return "receiving the body";
 	if (transfer->head_bytes > 0)
 		return "receiving the headers";
-	if (transfer->attempts > 0 || ready > 0)
+	if (transfer->attempts > 0)
 		return "waiting for the answer";
-	if (connected > 0)
-		return "in the TLS handshake";
 	return resolved > 0 ? "connecting" : "resolving the host name";
 }
 
@@ -448,9 +444,7 @@ exchange_judge(HttpTransfer *transfer)
 	response->verdict = verdict_of(transfer->code);
 	if (response->verdict != HTTP_COMPLETE)
 	{
-		/* a note is the reason of the failure, unless another address was connected to */
-		if (transfer->noted != HTTP_COMPLETE &&
-			!(transfer->noted == HTTP_BLOCKED && transfer->head_bytes > 0))
+		if (transfer->noted != HTTP_COMPLETE)
 			http_response_fail(response, transfer->noted, transfer->noted_problem);
 		else
 			http_response_fail(response, response->verdict,

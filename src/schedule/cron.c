@@ -18,7 +18,6 @@
 #include "core/error.h"
 
 #define YEARS_AHEAD			5
-#define MAX_TEXT			256
 #define ALL_HOURS			UINT32_C(0xFFFFFF)
 #define UNIX_EPOCH_DAY		UNIX_EPOCH_JDATE
 
@@ -70,12 +69,10 @@ read_number(const char **text, int *value)
 	return *text > start;
 }
 
-/* A value of the field at *text, as a number or a word; which moves past it. */
+/* A value of the field at *text, as a number or a word; which moves past it.  "element" is for why. */
 static bool
-read_value(const CronField *field, const char **text, int *value, char **why)
+read_value(const CronField *field, const char *element, const char **text, int *value, char **why)
 {
-	const char *start = *text;
-
 	for (int i = 0; i < field->nwords; i++)
 		if (pg_strncasecmp(*text, field->words[i], 3) == 0)
 		{
@@ -85,7 +82,7 @@ read_value(const CronField *field, const char **text, int *value, char **why)
 		}
 	if (!read_number(text, value))
 	{
-		*why = psprintf("\"%s\" is not a value of the field \"%s\".", start, field->name);
+		*why = psprintf("\"%s\" is not a value of the field \"%s\".", element, field->name);
 		return false;
 	}
 	if (*value < field->low || *value > field->high)
@@ -115,12 +112,12 @@ read_element(const CronField *field, const char *text, uint64 *bits, char **why)
 	}
 	else
 	{
-		if (!read_value(field, &at, &from, why))
+		if (!read_value(field, text, &at, &from, why))
 			return false;
 		is_range = *at == '-';
 		if (!is_range)
 			to = from;
-		else if (at++, !read_value(field, &at, &to, why))
+		else if (at++, !read_value(field, text, &at, &to, why))
 			return false;
 	}
 	if (to < from)
@@ -178,7 +175,7 @@ cron_parse(const char *text, CronSchedule *schedule, char **why)
 	uint64		bits[FIELD_COUNT];
 	char	   *words[FIELD_COUNT + 1];
 	int			count = 0;
-	char	   *copy = error_clean(full, strlen(full), MAX_TEXT);
+	char	   *copy = error_clean(full, strlen(full), strlen(full));
 	char	   *rest;
 
 	for (char *word = strtok_r(copy, " ", &rest);
@@ -206,14 +203,14 @@ cron_parse(const char *text, CronSchedule *schedule, char **why)
 
 typedef struct LocalInstants
 {
-	int			count;			/* 1, or 2 when the clock shows that time twice */
-	pg_time_t	at[2];			/* ascending; the end of the gap for a time that is skipped */
+	int			count;			/* how often the clock shows that time: 0, 1 or 2 */
+	pg_time_t	at[2];			/* ascending; the end of the gap when count is 0 */
 } LocalInstants;
 
 static LocalInstants
 local_instants(pg_time_t local, pg_tz *zone)
 {
-	LocalInstants instants = {.count = 1};
+	LocalInstants instants;
 	pg_time_t	from = local - 2 * SECS_PER_DAY;	/* before it by any zone's offset */
 
 	for (;;)
@@ -235,6 +232,7 @@ local_instants(pg_time_t local, pg_tz *zone)
 		if (local - after < change)
 		{
 			instants.at[0] = change;
+			instants.count = 0;
 			return instants;
 		}
 		from = change;
@@ -290,6 +288,7 @@ first_of_day(const CronSchedule *schedule, pg_tz *zone, int julian_day, Timestam
 			(schedule->minutes >> minute % MINS_PER_HOUR & 1) == 0)
 			continue;
 		instants = local_instants(midnight + minute * SECS_PER_MINUTE, zone);
+		/* what goes by the hour takes no notice of a clock that is put forward or back */
 		for (int i = 0; i < (every_hour ? instants.count : 1); i++)
 		{
 			TimestampTz due = time_t_to_timestamptz(instants.at[i]);

@@ -38,7 +38,8 @@ extern bool cron_parse(const char *text, CronSchedule *schedule, char **why);
  *
  * When both day fields are restricted, either is enough, as in Vixie cron.  A local time that the
  * clock skips is due once, at the first instant after the gap.  A local time that the clock repeats
- * is due once, the first time; but a schedule of every hour goes on every hour.
+ * is due once, the first time.  But a schedule of every hour goes on every hour: it is due in both
+ * of two equal hours, and not at the end of a gap.
  */
 extern TimestampTz cron_next(const CronSchedule *schedule, pg_tz *zone, TimestampTz after);
 

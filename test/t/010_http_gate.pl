@@ -9,6 +9,8 @@ use lib $FindBin::Bin;
 use Dataops;
 use Test::More;
 
+# the server's environment must not lead requests elsewhere
+$ENV{$_} = 'http://127.0.0.1:9' for 'http_proxy', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY';
 my $node = start_cluster('gate');
 my ($fake, $server) = start_fake();
 my $open = '{"hosts":["127.0.0.1"],"ranges":["127.0.0.0/8"],"limit_ranges":["127.0.0.0/8"],"allow_http":true';
