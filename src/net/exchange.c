@@ -14,7 +14,6 @@
 
 #include "net/wait.h"
 #include "storage/fd.h"
-#include "utils/memutils.h"
 
 #define RECEIVE_BUFFER		(128 * 1024L)
 #define HEAD_LIMIT			((size_t) 64 * 1024)
