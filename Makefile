@@ -1,5 +1,5 @@
 # dataops: build, test and demo.  "make help" lists the targets.
-# The compiling is done by extension.mk, in build/<version> for use and in build/<version>-test for the tests.
+# The compiling is done by src/extension.mk, in build/<version> for use and in build/<version>-test for the tests.
 .PHONY: all install clean help check check-regress check-isolation check-tap check-16 check-18 check-assert \
         lint typedefs demo demo-stop
 
@@ -7,7 +7,7 @@ PG_CONFIG ?= pg_config
 PG_MAJOR   = $(shell $(PG_CONFIG) --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 BUILD      = build/$(PG_MAJOR)$(if $(TEST),-test)
 
-EXTENSION_MAKE = mkdir -p $(BUILD) && $(MAKE) --no-print-directory -C $(BUILD) -f $(CURDIR)/extension.mk
+EXTENSION_MAKE = mkdir -p $(BUILD) && $(MAKE) --no-print-directory -C $(BUILD) -f $(CURDIR)/src/extension.mk
 
 all:
 	+@$(EXTENSION_MAKE) PG_CONFIG=$(PG_CONFIG)
