@@ -8,6 +8,7 @@
 #define DATAOPS_COMPAT_H
 
 #include "postgres.h"
+#include "catalog/pg_foreign_server.h"
 #include "executor/executor.h"
 #include "storage/latch.h"
 #if PG_VERSION_NUM >= 160000
@@ -17,6 +18,7 @@
 #include "storage/waiteventset.h"
 #endif
 #include "storage/ipc.h"
+#include "utils/acl.h"
 #include "storage/lock.h"
 #include "utils/wait_event.h"
 
@@ -62,6 +64,17 @@ compat_lock_held_by_me(const LOCKTAG *tag, LOCKMODE mode)
 	return LockHeldByMe(tag, mode, false);
 #else
 	return LockHeldByMe(tag, mode);
+#endif
+}
+
+/* 16 has one function for the rights on any object where 15 had one per kind. */
+static inline AclResult
+compat_server_aclcheck(Oid server, Oid role, AclMode mode)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ForeignServerRelationId, server, role, mode);
+#else
+	return pg_foreign_server_aclcheck(server, role, mode);
 #endif
 }
 
