@@ -9,7 +9,7 @@
 #define BUFFER_FIRST_SIZE	4096
 
 bool
-buffer_append(Buffer *buffer, const char *bytes, size_t length)
+buffer_append(ByteBuffer *buffer, const char *bytes, size_t length)
 {
 	if (buffer->limit > 0 && length > buffer->limit - Min(buffer->used, buffer->limit))
 	{
@@ -39,7 +39,7 @@ buffer_append(Buffer *buffer, const char *bytes, size_t length)
 }
 
 void
-buffer_release(Buffer *buffer)
+buffer_release(ByteBuffer *buffer)
 {
 	free(buffer->data);
 	buffer->data = NULL;
