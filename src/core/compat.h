@@ -78,4 +78,15 @@ compat_server_aclcheck(Oid server, Oid role, AclMode mode)
 #endif
 }
 
+/* 16 added the argument that restricts it to summarizing indexes. */
+static inline List *
+compat_insert_index_tuples(ResultRelInfo *target, TupleTableSlot *slot, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL, false);
+#else
+	return ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL);
+#endif
+}
+
 #endif
