@@ -17,3 +17,17 @@ GRANT USAGE ON FOREIGN DATA WRAPPER dataops_http TO @extowner@ WITH GRANT OPTION
 -- Whoever makes servers of this one writes files of the server's user: it takes a superuser or one whom he lets.
 CREATE FOREIGN DATA WRAPPER dataops_file NO HANDLER VALIDATOR dataops.dataops_file_validator;
 COMMENT ON FOREIGN DATA WRAPPER dataops_file IS 'An object store in files below dataops.file_root: prefix, staging_prefix.';
+
+-- Raw tables are records as they came in: a correction belongs to a model, retention to dropping of partitions.
+CREATE FUNCTION dataops._guard_raw() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE object_not_in_prerequisite_state USING
+        MESSAGE = format('%s is refused on raw table "%s.%s"', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME),
+        HINT = 'Raw records stay as they came in. To forget old ones, drop whole partitions.';
+END
+$$;
+COMMENT ON FUNCTION dataops._guard_raw() IS 'Refuses UPDATE, DELETE and TRUNCATE of raw tables.';
+REVOKE ALL ON FUNCTION dataops._guard_raw() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION dataops._guard_raw() TO @extowner@ WITH GRANT OPTION;

@@ -181,16 +181,3 @@ raw_table_ensure(const char *source, const char *env, Oid owner)
 	sql_leave(&before);
 	return table;
 }
-
-void
-raw_table_drop(Oid table, Oid owner)
-{
-	char	   *relation = quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
-													  get_rel_name(table));
-	SqlRole		before = sql_become_owner(owner, "pg_catalog", "UTC");
-
-	SPI_connect();
-	run_ddl(psprintf("DROP TABLE %s", relation));
-	SPI_finish();
-	sql_leave(&before);
-}

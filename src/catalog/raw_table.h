@@ -38,7 +38,4 @@ extern Oid	raw_table_ensure(const char *source, const char *env, Oid owner);
  */
 extern Oid	raw_table_partition(Oid table, Oid owner, TimestampTz at);
 
-/* Drops the table as its owner; records are gone. */
-extern void raw_table_drop(Oid table, Oid owner);
-
 #endif
