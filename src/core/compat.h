@@ -18,8 +18,8 @@
 #include "storage/waiteventset.h"
 #endif
 #include "storage/ipc.h"
-#include "utils/acl.h"
 #include "storage/lock.h"
+#include "utils/acl.h"
 #include "utils/wait_event.h"
 
 /* 18 writes pg_noreturn before the declaration; before it there was pg_attribute_noreturn() */
@@ -88,6 +88,7 @@ compat_insert_index_tuples(ResultRelInfo *target, TupleTableSlot *slot, EState *
 	return ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL);
 #endif
 }
+
 /*
  * The largest exponent, either sign, that numeric_in() reads; beyond it even 0e… is out of range.
  */

@@ -18,6 +18,7 @@
 
 #define INFLATED_CHUNK		((size_t) 64 * 1024)
 #define RATIO_CHECKED_FROM	((uint64) 1024 * 1024)
+#define GZIP_FIRST_BYTE		0x1f
 #define GZIP_WINDOW			(MAX_WBITS + 16)	/* zlib's way to say: gzip header and trailer */
 
 struct GzipReader
@@ -131,11 +132,11 @@ gzip_feed(GzipReader *reader)
 	return reader->zlib.avail_in > 0;
 }
 
-/* The next member begins: allowed in gzip only; what is not a member is found out by its header. */
+/* More bytes after a member: another one in gzip, known by its first byte; else a failure. */
 static bool
 gzip_next_member(GzipReader *reader)
 {
-	if (reader->format != GZIP_GZIP)
+	if (reader->format != GZIP_GZIP || *reader->zlib.next_in != GZIP_FIRST_BYTE)
 	{
 		gzip_fail(reader, GZIP_CORRUPT, "bytes after the end of the compressed data");
 		return false;

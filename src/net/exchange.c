@@ -170,6 +170,7 @@ on_ready(void *arg, char *remote, char *local, int remote_port, int local_port)
 		stop(transfer, HTTP_RESET, "the connection was closed before an answer came");
 		return CURL_PREREQFUNC_ABORT;
 	}
+	transfer->noted = HTTP_COMPLETE;	/* what was wrong with other addresses of the host */
 	transfer->sent_at = 0;
 	return CURL_PREREQFUNC_OK;
 }
@@ -340,24 +341,19 @@ exchange_setup(HttpTransfer *transfer)
 
 /* --- the outcome --- */
 
+/* "connecting" includes the TLS handshake: the library's words tell them apart. */
 static const char *
 phase_of(HttpTransfer *transfer)
 {
 	curl_off_t	resolved = 0;
-	curl_off_t	connected = 0;
-	curl_off_t	ready = 0;
 
 	curl_easy_getinfo(transfer->handle, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
-	curl_easy_getinfo(transfer->handle, CURLINFO_CONNECT_TIME_T, &connected);
-	curl_easy_getinfo(transfer->handle, CURLINFO_PRETRANSFER_TIME_T, &ready);
 	if (transfer->head_complete)
 		return "receiving the body";
 	if (transfer->head_bytes > 0)
 		return "receiving the headers";
-	if (transfer->attempts > 0 || ready > 0)
+	if (transfer->attempts > 0)
 		return "waiting for the answer";
-	if (connected > 0)
-		return "in the TLS handshake";
 	return resolved > 0 ? "connecting" : "resolving the host name";
 }
 
@@ -424,6 +420,18 @@ verdict_of(CURLcode code)
 	}
 }
 
+/* The library says "out of memory" (later versions: "too large") when a header line is too long. */
+static bool
+is_header_overflow(const HttpTransfer *transfer)
+{
+	bool		overflow = transfer->code == CURLE_OUT_OF_MEMORY;
+
+#if LIBCURL_VERSION_NUM >= 0x080600
+	overflow |= transfer->code == CURLE_TOO_LARGE;
+#endif
+	return overflow && transfer->head_bytes > 0 && !transfer->head_complete;
+}
+
 void
 exchange_judge(HttpTransfer *transfer)
 {
@@ -431,12 +439,12 @@ exchange_judge(HttpTransfer *transfer)
 	const char *words = transfer->error[0] != '\0' ? transfer->error :
 		curl_easy_strerror(transfer->code);
 
+	if (is_header_overflow(transfer))
+		stop(transfer, HTTP_TOO_LARGE, "the answer's headers are over the size limit");
 	response->verdict = verdict_of(transfer->code);
 	if (response->verdict != HTTP_COMPLETE)
 	{
-		/* a note is the reason of the failure, unless another address was connected to */
-		if (transfer->noted != HTTP_COMPLETE &&
-			!(transfer->noted == HTTP_BLOCKED && transfer->head_bytes > 0))
+		if (transfer->noted != HTTP_COMPLETE)
 			http_response_fail(response, transfer->noted, transfer->noted_problem);
 		else
 			http_response_fail(response, response->verdict,

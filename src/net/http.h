@@ -23,9 +23,10 @@ typedef struct HttpLimits
 {
 	int			connect_ms;		/* name, TCP and TLS together; 15 s */
 	int			first_byte_ms;	/* from the request's last byte sent to the first received; 60 s */
-	int			stall_s;		/* seconds below stall_bytes a second, either direction; 60 s */
+	int			stall_s;		/* seconds below stall_bytes a second, either direction, as a mean of
+								 * some five seconds, so it is noticed that much later; 60 s */
 	int			stall_bytes;	/* 1 */
-	int			total_ms;		/* from start to end; 300 s */
+	int			total_ms;		/* from leaving the queue to the end; 300 s */
 	uint64		max_body_bytes; /* as received; 64 MiB */
 	uint64		max_inflated_bytes; /* 256 MiB */
 	int			max_ratio;		/* inflated to received; 200 */
