@@ -9,6 +9,7 @@
 
 #include "postgres.h"
 #include "catalog/pg_foreign_server.h"
+#include "common/base64.h"
 #include "executor/executor.h"
 #include "storage/latch.h"
 #if PG_VERSION_NUM >= 160000
@@ -104,5 +105,21 @@ compat_insert_index_tuples(ResultRelInfo *target, TupleTableSlot *slot, EState *
 #else
 #include "tcop/tcopprot.h"
 #endif
+
+/* Base64 on one line, palloc'ed; 18 reads bytes where 15 to 17 read characters. */
+static inline char *
+compat_base64(const char *bytes, int length)
+{
+	int			size = pg_b64_enc_len(length);
+	char	   *text = palloc(size + 1);
+
+#if PG_VERSION_NUM >= 180000
+	size = pg_b64_encode((const uint8 *) bytes, length, text, size);
+#else
+	size = pg_b64_encode(bytes, length, text, size);
+#endif
+	text[Max(size, 0)] = '\0';
+	return text;
+}
 
 #endif
