@@ -119,11 +119,13 @@ landing_quarantine(Run *run, Step *step, const BatchRow *batch, const Quarantine
 }
 
 CursorRow *
-landing_cursor(Run *run, const char *source, const char *shard)
+landing_cursor(Run *run, Step *step, const char *source, const char *shard)
 {
 	static const char sql[] =
-		"SELECT value, etag, last_modified, CASE WHEN run = $4 THEN position END "
-		"FROM dataops.cursor WHERE source = $1 AND env = $2 AND shard = $3";
+		"SELECT c.value, c.etag, c.last_modified, CASE WHEN c.run = $4 THEN c.position END, "
+		"c.run = $4 AND c.position IS NULL AND NOT EXISTS (SELECT FROM dataops.step_run s "
+		" WHERE s.run = $4 AND s.step = $5 AND s.state IN ('succeeded', 'skipped')) "
+		"FROM dataops.cursor c WHERE c.source = $1 AND c.env = $2 AND c.shard = $3";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 	CursorRow  *cursor;
@@ -132,6 +134,7 @@ landing_cursor(Run *run, const char *source, const char *shard)
 	sql_add_text(&args, run->env);
 	sql_add_text(&args, shard);
 	sql_add_uuid(&args, &run->id);
+	sql_add_text(&args, step->name);
 	rows = sql_run_own(sql, &args);
 	if (rows->count == 0)
 		return NULL;
@@ -141,7 +144,24 @@ landing_cursor(Run *run, const char *source, const char *shard)
 	cursor->etag = sql_text(rows, 0, 2);
 	cursor->last_modified = sql_text(rows, 0, 3);
 	cursor->position = sql_jsonb(rows, 0, 4);
+	cursor->done = sql_bool(rows, 0, 5);
 	return cursor;
+}
+
+LandedTotals
+landing_totals(Run *run, const char *source)
+{
+	static const char sql[] =
+		"SELECT coalesce(sum(records), 0)::bigint, coalesce(sum(quarantined), 0)::bigint, "
+		"coalesce(sum(bytes), 0)::bigint FROM dataops.batch WHERE source = $1 AND env = $2 AND run = $3";
+	SqlArgs		args = {0};
+	SqlRows    *rows;
+
+	sql_add_text(&args, source);
+	sql_add_text(&args, run->env);
+	sql_add_uuid(&args, &run->id);
+	rows = sql_run_own(sql, &args);
+	return (LandedTotals) {sql_bigint(rows, 0, 1), sql_bigint(rows, 0, 2), sql_bigint(rows, 0, 3)};
 }
 
 void

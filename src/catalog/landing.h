@@ -60,7 +60,16 @@ typedef struct CursorRow
 	char	   *etag;
 	char	   *last_modified;
 	Jsonb	   *position;		/* only of this run, NULL when another run wrote it */
+	bool		done;			/* this run came to the end, in an attempt that did not live to say so */
 } CursorRow;
+
+/* What a run has landed of a source, by all its attempts. */
+typedef struct LandedTotals
+{
+	int64		records;
+	int64		quarantined;
+	int64		bytes;
+} LandedTotals;
 
 /* An intent whose attempt is over without its batch: the object may be there, or a part of it. */
 typedef struct LeftObject
@@ -76,7 +85,9 @@ extern void landing_request(Run *run, Step *step, const RequestLog *request);
 extern void landing_quarantine(Run *run, Step *step, const BatchRow *batch, const QuarantinedRecord *record);
 
 /* The row of "shard", or NULL when the source was never read. In CurrentMemoryContext. */
-extern CursorRow *landing_cursor(Run *run, const char *source, const char *shard);
+extern CursorRow *landing_cursor(Run *run, Step *step, const char *source, const char *shard);
+
+extern LandedTotals landing_totals(Run *run, const char *source);
 
 /* "batch" may be NULL: the last one stays noted. */
 extern void landing_cursor_put(Run *run, const char *source, const CursorState *cursor,

@@ -96,8 +96,7 @@ init_rate(Client *client, const Connection *connection)
 }
 
 Client *
-client_create(MemoryContext memory, const Connection *connection, const SourceSpec *source,
-			  const RequestScope *scope, char *secret)
+client_create(MemoryContext memory, const Connection *connection, const SourceSpec *source)
 {
 	MemoryContext previous = MemoryContextSwitchTo(memory);
 	Client	   *client = palloc0(sizeof(Client));
@@ -108,7 +107,6 @@ client_create(MemoryContext memory, const Connection *connection, const SourceSp
 	client->gate = client_gate(connection);
 	options = client_pool_options(connection, &client->gate);
 	client->pool = pool_create(memory, &options);
-	client->parts = request_parts(connection, source, scope, secret);
 	init_rate(client, connection);
 	MemoryContextSwitchTo(previous);
 	return client;

@@ -70,10 +70,10 @@ typedef struct Answer
 } Answer;
 
 /*
- * A client for one connection, living in "memory".  "secret" may be NULL; it must live as long.
+ * A client for one connection, living in "memory"; parts, observer and deadline are the caller's
+ * to set.
  */
-extern Client *client_create(MemoryContext memory, const Connection *connection, const SourceSpec *source,
-							 const RequestScope *scope, char *secret);
+extern Client *client_create(MemoryContext memory, const Connection *connection, const SourceSpec *source);
 
 /* The gate's policy and the limits of a connection, in CurrentMemoryContext. */
 extern GatePolicy client_gate(const Connection *connection);

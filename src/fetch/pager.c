@@ -281,8 +281,9 @@ pager_advance(Pager *pager, const PageRequest *request, const PageFacts *facts, 
 			return true;
 		case PAGING_PAGE:
 		case PAGING_OFFSET:
-			pager->ended = facts->records == 0 || (paging->limit > 0 && facts->records < paging->limit);
-			pager->number += pager->type == PAGING_PAGE ? 1 : facts->records;
+			pager->ended = !facts->skipped &&
+				(facts->records == 0 || (paging->limit > 0 && facts->records < paging->limit));
+			pager->number += pager->type == PAGING_PAGE ? 1 : facts->skipped ? paging->limit : facts->records;
 			return true;
 		case PAGING_CURSOR:
 			pager->ended = !has_text(facts->next);

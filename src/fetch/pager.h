@@ -28,7 +28,8 @@ typedef struct PageFacts
 	int64		records;
 	const char *next;			/* at the path of cursor or next_link: a text; NULL when null or absent */
 	const char *link;			/* rel=next of the Link header; NULL without one */
-	bool		last;			/* the answer's status means the end of the pages */
+	bool		skipped;		/* by the answer's status: no records, but perhaps on the next page */
+	bool		last;			/* likewise: the end of the pages */
 } PageFacts;
 
 typedef struct Pager Pager;
