@@ -113,23 +113,6 @@ format_unit(const char *format)
 	return strcmp(format, "date") == 0 ? USECS_PER_DAY : USECS_PER_SEC;
 }
 
-static bool
-lookup_one(const char *name, TemplateValue *value, void *arg)
-{
-	value->type = TEMPLATE_TIMESTAMPTZ;
-	value->time = *(TimestampTz *) arg;
-	return true;
-}
-
-static char *
-format_time(TimestampTz time, const char *format)
-{
-	static const TemplateVariable variable = {"time", TEMPLATE_TIMESTAMPTZ};
-	TemplateScope scope = {&variable, 1, lookup_one, &time};
-
-	return template_expand(psprintf("{time:%s}", format), TEMPLATE_PLAIN, &scope);
-}
-
 static int
 add_param(QueryParam *params, int count, const char *name, const char *value)
 {
@@ -148,8 +131,8 @@ add_window(Pager *pager, PageRequest *request, QueryParam *params, int count)
 	pager->scope.start = pager->next_start;
 	request->after = end;
 	pager->next_start = end;
-	count = add_param(params, count, paging->start_param, format_time(pager->scope.start, paging->format));
-	return add_param(params, count, paging->end_param, format_time(sent_end, paging->format));
+	count = add_param(params, count, paging->start_param, watermark_time_text(pager->scope.start, paging->format));
+	return add_param(params, count, paging->end_param, watermark_time_text(sent_end, paging->format));
 }
 
 /* The parameters that paging adds to the source's own. */

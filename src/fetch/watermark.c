@@ -68,8 +68,8 @@ take_fraction(const char *at, fsec_t *fsec)
 	return at;
 }
 
-bool
-watermark_parse_time(const char *text, TimestampTz *time)
+static bool
+parse_time(const char *text, TimestampTz *time)
 {
 	struct pg_tm tm = {0};
 	fsec_t		fsec = 0;
@@ -160,7 +160,7 @@ compare_times(const char *a, const char *b, int *order)
 	TimestampTz a_time;
 	TimestampTz b_time;
 
-	if (!watermark_parse_time(a, &a_time) || !watermark_parse_time(b, &b_time))
+	if (!parse_time(a, &a_time) || !parse_time(b, &b_time))
 		return false;
 	*order = a_time > b_time ? 1 : a_time < b_time ? -1 : 0;
 	return true;
@@ -230,8 +230,8 @@ lookup_time(const char *name, TemplateValue *value, void *arg)
 	return true;
 }
 
-static char *
-write_time(TimestampTz time, const char *format)
+char *
+watermark_time_text(TimestampTz time, const char *format)
 {
 	static const TemplateVariable variable = {"time", TEMPLATE_TIMESTAMPTZ};
 	OneTime		one = {time};
@@ -244,11 +244,11 @@ write_time(TimestampTz time, const char *format)
 static bool
 read_time(const WatermarkSpec *spec, const char *value, TimestampTz *time, const char **format)
 {
-	int64		unit = format_unit_us(spec->format);
+	int64		unit = format_unit_us(spec != NULL ? spec->format : NULL);
 
-	*format = spec->format;
+	*format = spec != NULL ? spec->format : NULL;
 	if (!is_integer(value))
-		return watermark_parse_time(value, time);
+		return parse_time(value, time);
 	if (unit == 0)
 	{
 		/* milliseconds since 1970 have had 12 digits and more since 1973 */
@@ -260,6 +260,14 @@ read_time(const WatermarkSpec *spec, const char *value, TimestampTz *time, const
 		return false;
 	*time = strtoll(value, NULL, 10) * unit - EPOCH_SHIFT_US;
 	return true;
+}
+
+bool
+watermark_read_time(const WatermarkSpec *spec, const char *value, TimestampTz *time)
+{
+	const char *format;
+
+	return read_time(spec, value, time, &format);
 }
 
 char *
@@ -284,5 +292,5 @@ watermark_param(const WatermarkSpec *spec, const char *value)
 	if (spec->lookback != NULL)
 		time = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(time),
 													   IntervalPGetDatum(spec->lookback)));
-	return write_time(time, format);
+	return watermark_time_text(time, format);
 }

@@ -34,7 +34,13 @@ extern const char *watermark_value(const Watermark *watermark);
  */
 extern char *watermark_param(const WatermarkSpec *spec, const char *value);
 
-/* Reads ISO 8601 ("2024-02-29", "2024-02-29T12:00:00.5Z", "+02:00"); false when it is none. */
-extern bool watermark_parse_time(const char *text, TimestampTz *time);
+/*
+ * A cursor value as a time: ISO 8601 ("2024-02-29", "2024-02-29T12:00:00.5Z", "+02:00"), or a number by
+ * the cursor's format. "spec" may be NULL. False when it is none.
+ */
+extern bool watermark_read_time(const WatermarkSpec *spec, const char *value, TimestampTz *time);
+
+/* A time in a format of core/template.h, ISO 8601 when NULL; palloc'ed. */
+extern char *watermark_time_text(TimestampTz time, const char *format);
 
 #endif

@@ -156,6 +156,7 @@ static void
 land_open(BatchSink *base, Run *run, Step *step, const BatchSource *source)
 {
 	LandSink   *sink = (LandSink *) base;
+	MemoryContext caller = CurrentMemoryContext;
 
 	sink->run = run;
 	sink->step = step;
@@ -173,6 +174,7 @@ land_open(BatchSink *base, Run *run, Step *step, const BatchSource *source)
 	txn_commit(run);
 	if (sink->store != NULL)
 		clean_up(sink);
+	MemoryContextSwitchTo(caller);
 }
 
 static void
@@ -354,6 +356,7 @@ commit_batch(LandSink *sink, const CursorState *cursor, bool more)
 	bool		has_rows = batch != NULL && batch->records > 0;
 	BatchRow	row = {.source = &sink->source, .shard = cursor->shard};
 	ArchiveObject object = {0};
+	MemoryContext caller = CurrentMemoryContext;
 
 	if (has_rows)
 	{
@@ -398,6 +401,7 @@ commit_batch(LandSink *sink, const CursorState *cursor, bool more)
 	if (batch != NULL)
 		MemoryContextDelete(batch->memory);
 	sink->batch = NULL;
+	MemoryContextSwitchTo(caller);
 }
 
 static bool
