@@ -95,7 +95,7 @@ void
 landing_quarantine(Run *run, Step *step, const BatchRow *batch, const QuarantinedRecord *record)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.quarantine (id, pipeline, env, step, run, step_run, source, reason, sqlstate, "
+		"INSERT INTO dataops.quarantine_row (id, pipeline, env, step, run, step_run, source, reason, sqlstate, "
 		"raw, batch, page, ordinal, created_at) "
 		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 	SqlArgs		args = {0};

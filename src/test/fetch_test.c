@@ -79,6 +79,7 @@ dataops_test_fetch(PG_FUNCTION_ARGS)
 	Run		   *run = palloc0(sizeof(Run));
 	Step	   *step = palloc0(sizeof(Step));
 	StageResult result;
+	ErrorData  *volatile error = NULL;
 
 	run->pipeline = psprintf("test_%s", source);
 	run->env = "prod";
@@ -101,7 +102,21 @@ dataops_test_fetch(PG_FUNCTION_ARGS)
 	SPI_commit();
 	MemoryContextSwitchTo(memory);
 	record_run(run, step);
-	result = fetch_stage(run, step, land_sink(memory));
+	PG_TRY();
+	{
+		result = fetch_stage(run, step, land_sink(memory));
+	}
+	PG_CATCH();
+	{
+		/* as the step loop does: an error leaves no transaction of the run behind */
+		MemoryContextSwitchTo(memory);
+		error = CopyErrorData();
+		FlushErrorState();
+		txn_abort(run);
+	}
+	PG_END_TRY();
+	if (error != NULL)
+		ReThrowError(error);
 	SPI_finish();
 	report(&result);
 	MemoryContextSwitchTo(previous);
