@@ -52,8 +52,8 @@ DECLARE
     verdict record;
 BEGIN
     RETURN NEXT concat('Step ', attempt.step, ', attempt ' || nullif(attempt.attempt, 1), ': ', attempt.state,
-        format(', %s rows in, %s rows out', attempt.rows_in, attempt.rows_out),
-        format(', %s set aside', nullif(attempt.rows_quarantined, 0)), ', ' || dataops._spoken(attempt.took),
+        ', ' || attempt.rows_in || ' rows in', ', ' || attempt.rows_out || ' rows out',
+        ', ' || nullif(attempt.rows_quarantined, 0) || ' set aside', ', ' || dataops._spoken(attempt.took),
         ' – ' || attempt.error, CASE attempt.state WHEN 'skipped' THEN ' – ' || attempt.hint END, '.');
     IF attempt.state = 'waiting' THEN
         RETURN NEXT format('    The next attempt is due at %s.', dataops._spoken(attempt.next_attempt_at));
@@ -62,11 +62,14 @@ BEGIN
         WHERE c.run_id = attempt.run_id AND c.step_run_id = attempt.step_run_id AND c.state <> 'passed' ORDER BY c.check_result_id
     LOOP
         RETURN NEXT concat('    Check ', verdict.check_name, ' (', verdict.rule, '): ', verdict.state,
-            format(', %s of %s rows', verdict.rows_failed, verdict.rows_checked), ', on_fail ', verdict.on_fail,
+            ', ' || verdict.rows_failed || ' of ' || verdict.rows_checked || ' rows', ', on_fail ', verdict.on_fail,
             ' – ' || verdict.message, '.');
         IF verdict.sample IS NOT NULL THEN
             RETURN NEXT concat('        For example ', left((CASE jsonb_typeof(verdict.sample)
                 WHEN 'array' THEN verdict.sample -> 0 ELSE verdict.sample END)::text, 300));
+        END IF;
+        IF verdict.hint IS NOT NULL THEN
+            RETURN NEXT format('        To let it pass this once: %s', verdict.hint);
         END IF;
         IF verdict.accepted_at IS NOT NULL THEN
             RETURN NEXT format('        Accepted by %s: %s', verdict.accepted_by, verdict.accept_reason);
@@ -94,7 +97,7 @@ BEGIN
     FOR attempt IN SELECT s.* FROM dataops.step_runs s WHERE s.run_id = explain_run.run_id ORDER BY s.step_run_id LOOP
         RETURN QUERY SELECT dataops._explain_step(attempt);
     END LOOP;
-    IF run.error IS NOT NULL THEN
+    IF run.error IS NOT NULL AND NOT EXISTS (SELECT FROM dataops.step_runs s WHERE s.run_id = explain_run.run_id AND s.error IS NOT NULL) THEN
         RETURN QUERY SELECT concat('Why: ', run.error, '.');
     END IF;
     RETURN QUERY SELECT CASE
