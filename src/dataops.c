@@ -5,8 +5,10 @@
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
 #include "core/compat.h"
+#include "core/guc.h"
 
 #include "fmgr.h"
+#include "utils/guc.h"
 
 PG_MODULE_MAGIC;
 
@@ -15,4 +17,6 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	guc_define();
+	MarkGUCPrefixReserved("dataops");
 }

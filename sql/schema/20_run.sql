@@ -19,6 +19,8 @@ CREATE TABLE dataops.run (
     started_at       timestamptz,
     finished_at      timestamptz,
     next_attempt_at  timestamptz,
+    redo             text[],
+    redo_claim       integer     NOT NULL DEFAULT 0,
     failed_step      text,
     error            text,
     hint             text,
@@ -27,7 +29,7 @@ CREATE TABLE dataops.run (
 );
 CREATE INDEX ON dataops.run (pipeline, env, id);
 CREATE INDEX ON dataops.run (state) WHERE state IN ('queued', 'running', 'waiting');
-COMMENT ON TABLE dataops.run IS 'One execution of a pipeline over [from_ts, to_ts). definitions are the versions it runs; claim rises with every takeover.';
+COMMENT ON TABLE dataops.run IS 'One execution of a pipeline over [from_ts, to_ts). definitions are the versions it runs; claim rises with every takeover; steps in redo count as done only by attempts after redo_claim.';
 
 CREATE TABLE dataops.step_run (
     id               uuid        PRIMARY KEY,

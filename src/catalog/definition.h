@@ -60,6 +60,12 @@ extern bool definition_drop(DefinitionKind kind, const char *pipeline, const cha
 /* Throws 42501 unless the current user may act as "owner" or is an administrator. */
 extern void definition_check_right(Oid owner, const char *kind, const char *name);
 
+/*
+ * Has "role" been given "level" by grant_role(), itself or through a membership?
+ * Superusers have every level.
+ */
+extern bool role_has_level(Oid role, const char *level);
+
 /* Records who did what: action such as "create source", object's name, detail or NULL. */
 extern void audit_record(const char *action, const char *object, Jsonb *detail);
 

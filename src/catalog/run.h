@@ -31,7 +31,7 @@ typedef struct Step
 	pg_uuid_t	definition;
 	char	   *hash;			/* of the definition */
 	List	   *after;			/* names of the steps it waits for (char *), inputs included */
-	List	   *checks;			/* Check * (validate/check.h), filled by the step loop */
+	List	   *checks;			/* of its target: Definition * of kind check */
 	/* the attempt in hand */
 	pg_uuid_t	step_run;
 	int			attempt;
@@ -49,7 +49,8 @@ typedef struct Run
 	TimestampTz to_ts;
 	int			claim;			/* every ledger UPDATE carries it */
 	bool		in_worker;
-	List	   *steps;			/* Step *, in an order that respects "after" */
+	List	   *steps;			/* Step *, as defined; plan_order() sorts them by "after" */
+	bool		partial;		/* restricted to some steps: its interval is not done by it */
 	MemoryContext memory;		/* lives as long as the run; never a transaction's context */
 	TimestampTz deadline;		/* 0: none */
 } Run;

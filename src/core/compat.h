@@ -17,6 +17,7 @@
 #include "storage/waiteventset.h"
 #endif
 #include "storage/ipc.h"
+#include "storage/lock.h"
 #include "utils/wait_event.h"
 
 /* 18 writes pg_noreturn before the declaration; before it there was pg_attribute_noreturn() */
@@ -50,6 +51,17 @@ compat_executor_run(QueryDesc *query)
 	ExecutorRun(query, ForwardScanDirection, 0);
 #else
 	ExecutorRun(query, ForwardScanDirection, 0, true);
+#endif
+}
+
+/* 17 can also ask for stronger modes. */
+static inline bool
+compat_lock_held_by_me(const LOCKTAG *tag, LOCKMODE mode)
+{
+#if PG_VERSION_NUM >= 170000
+	return LockHeldByMe(tag, mode, false);
+#else
+	return LockHeldByMe(tag, mode);
 #endif
 }
 

@@ -1,0 +1,509 @@
+/*
+ * ledger.c
+ *	  The life of a run and its steps, as rows.  Each UPDATE carries the claim of the process that
+ *	  does it: one that lost its lock finds 0 rows and throws.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "catalog/ledger.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/memutils.h"
+
+#include "catalog/spec.h"
+#include "catalog/sql.h"
+#include "core/compat.h"
+#include "core/uuid.h"
+
+/* ---- queue and claim ---- */
+
+pg_uuid_t *
+ledger_queue(Definition *pipeline, const char *env, TimeRange range, TimestampTz scheduled_for,
+			 List *steps)
+{
+	static const char sql[] =
+		"INSERT INTO dataops.run (id, pipeline, env, scheduled_for, from_ts, to_ts, steps, definitions, "
+		" owner, requested_by, state, created_at) "
+		"SELECT $1, $2, $3, $4, $5, $6, $7, array_agg(p.definition), $8::regrole, $9::name, 'queued', clock_timestamp() "
+		"FROM dataops.deployment p WHERE p.env = $3 AND (p.pipeline = $2 OR p.kind = 'pipeline' AND p.object = $2)";
+	SqlArgs		args = {0};
+	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
+
+	*id = uuid_v7();
+	sql_add_uuid(&args, id);
+	sql_add_text(&args, pipeline->object);
+	sql_add_text(&args, env);
+	if (scheduled_for != 0)
+		sql_add_timestamptz(&args, scheduled_for);
+	else
+		sql_add_null(&args, TIMESTAMPTZOID);
+	sql_add_timestamptz(&args, range.from_ts);
+	sql_add_timestamptz(&args, range.to_ts);
+	sql_add_texts(&args, steps);
+	sql_add_oid(&args, pipeline->owner);
+	sql_add_text(&args, GetUserNameFromId(GetSessionUserId(), false));
+	sql_run_own(sql, &args);
+	return id;
+}
+
+List *
+ledger_pending(const char *pipeline, const char *env, TimestampTz now)
+{
+	static const char sql[] =
+		"SELECT array_agg(id ORDER BY id) FROM dataops.run WHERE pipeline = $1 AND env = $2 "
+		"AND (state IN ('queued', 'running') OR state = 'waiting' AND next_attempt_at <= $3)";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, pipeline);
+	sql_add_text(&args, env);
+	sql_add_timestamptz(&args, now);
+	return sql_uuids(sql_run_own(sql, &args), 0, 1);
+}
+
+static StepKind
+step_kind(const char *name)
+{
+	if (strcmp(name, "fetch") == 0)
+		return STEP_FETCH;
+	if (strcmp(name, "model") == 0)
+		return STEP_MODEL;
+	if (strcmp(name, "sql") == 0)
+		return STEP_SQL;
+	return STEP_CHECK;
+}
+
+static Step *
+step_from_definition(Definition *definition)
+{
+	Step	   *step = palloc0(sizeof(Step));
+
+	step->name = definition->object;
+	step->kind = step_kind(spec_text_required(definition->spec, "kind", "a step"));
+	step->target = spec_text(definition->spec, step->kind == STEP_FETCH ? "source" : "target",
+							 "a step");
+	step->spec = definition->spec;
+	step->definition = definition->id;
+	step->hash = definition->hash;
+	return step;
+}
+
+/* Fills run->steps, their checks and what the pipeline pins, from the versions the run stores. */
+static void
+load_definitions(Run *run, List *ids, List *only)
+{
+	List	   *checks = NIL;
+	ListCell   *cell;
+
+	foreach(cell, ids)
+	{
+		Definition *definition = definition_by_id(lfirst(cell));
+
+		if (definition->kind == DEFINITION_CHECK)
+			checks = lappend(checks, definition);
+		else if (definition->kind == DEFINITION_PIPELINE)
+			run->timezone = spec_text(definition->spec, "timezone", "the pipeline");
+		else if (definition->kind == DEFINITION_STEP)
+		{
+			ListCell   *name;
+			bool		wanted = only == NIL;
+
+			foreach(name, only)
+				wanted |= strcmp(lfirst(name), definition->object) == 0;
+			if (wanted)
+				run->steps = lappend(run->steps, step_from_definition(definition));
+		}
+	}
+	if (run->timezone == NULL)
+		run->timezone = "UTC";
+	foreach(cell, run->steps)
+	{
+		Step	   *step = lfirst(cell);
+		ListCell   *other;
+
+		foreach(other, checks)
+		{
+			Definition *check = lfirst(other);
+			char	   *target = spec_text_required(check->spec, "target", "a check");
+
+			if (step->kind != STEP_FETCH && step->target && strcmp(target, step->target) == 0)
+				step->checks = lappend(step->checks, check);
+		}
+	}
+}
+
+/* Marks what a dead process left; its own attempts, and the run itself when it died too often. */
+static bool
+take_over(const pg_uuid_t *id)
+{
+	static const char interrupt[] =
+		"UPDATE dataops.step_run SET state = 'interrupted', finished_at = clock_timestamp() "
+		"WHERE run = $1 AND state = 'running'";
+	static const char claim[] =
+		"UPDATE dataops.run SET claim = claim + 1, started_at = coalesce(started_at, clock_timestamp()), "
+		" finished_at = NULL, next_attempt_at = NULL, error = NULL, hint = NULL, sqlstate = NULL, failed_step = NULL, "
+		" resumes = CASE state WHEN 'running' THEN resumes + 1 ELSE resumes END, state = 'running' "
+		"WHERE id = $1 AND state IN ('queued', 'running', 'waiting') RETURNING resumes";
+	static const char give_up[] =
+		"UPDATE dataops.run SET state = 'failed', finished_at = clock_timestamp(), sqlstate = '57P01', "
+		" error = format('interrupted %s times', resumes), "
+		" hint = format('SELECT dataops.retry(%L)', id) WHERE id = $1";
+	SqlArgs		args = {0};
+	SqlRows    *rows;
+
+	sql_add_uuid(&args, id);
+	rows = sql_run_own(claim, &args);
+	if (rows->count == 0)
+		return false;
+	sql_run_own(interrupt, &args);
+	if (sql_bigint(rows, 0, 1) <= LEDGER_MAX_RESUMES)
+		return true;
+	sql_run_own(give_up, &args);
+	return false;
+}
+
+Run *
+ledger_claim(const pg_uuid_t *id, MemoryContext memory)
+{
+	static const char sql[] =
+		"SELECT pipeline, env, owner, from_ts, to_ts, claim, definitions, steps FROM dataops.run WHERE id = $1";
+	SqlArgs		args = {0};
+	SqlRows    *rows;
+	MemoryContext previous;
+	Run		   *run;
+	List	   *only;
+
+	if (!take_over(id))
+		return NULL;
+	previous = MemoryContextSwitchTo(memory);
+	sql_add_uuid(&args, id);
+	rows = sql_run_own(sql, &args);
+	run = palloc0(sizeof(Run));
+	run->id = *id;
+	run->pipeline = sql_text(rows, 0, 1);
+	run->env = sql_text(rows, 0, 2);
+	run->owner = DatumGetObjectId(sql_datum(rows, 0, 3));
+	run->from_ts = sql_timestamptz(rows, 0, 4);
+	run->to_ts = sql_timestamptz(rows, 0, 5);
+	run->claim = sql_bigint(rows, 0, 6);
+	run->memory = memory;
+	only = sql_texts(rows, 0, 8);
+	run->partial = only != NIL;
+	load_definitions(run, sql_uuids(rows, 0, 7), only);
+	MemoryContextSwitchTo(previous);
+	return run;
+}
+
+/* ---- steps ---- */
+
+StepStatus
+ledger_step_status(Run *run, const char *step, TimestampTz *next_attempt_at)
+{
+	static const char sql[] =
+		"SELECT s.state, s.next_attempt_at FROM dataops.step_run s JOIN dataops.run r ON r.id = s.run "
+		"WHERE s.run = $1 AND s.step = $2 "
+		"AND (s.claim > r.redo_claim OR NOT coalesce(s.step = ANY (r.redo), false)) "
+		"ORDER BY s.attempt DESC LIMIT 1";
+	SqlArgs		args = {0};
+	SqlRows    *rows;
+	char	   *state;
+
+	sql_add_uuid(&args, &run->id);
+	sql_add_text(&args, step);
+	rows = sql_run_own(sql, &args);
+	if (rows->count == 0)
+		return STEP_PENDING;
+	state = sql_text(rows, 0, 1);
+	*next_attempt_at = sql_timestamptz(rows, 0, 2);
+	if (strcmp(state, "succeeded") == 0 || strcmp(state, "skipped") == 0)
+		return STEP_SUCCEEDED;
+	return strcmp(state, "waiting") == 0 ? STEP_WAITING : STEP_PENDING;
+}
+
+static const char *const step_kind_names[] = {"fetch", "model", "sql", "check"};
+
+static void
+insert_attempt(Run *run, Step *step, const char *state, const char *reason)
+{
+	static const char sql[] =
+		"INSERT INTO dataops.step_run (id, run, step, attempt, kind, definition, target, state, claim, "
+		" started_at, finished_at, error) "
+		"SELECT $1, $2, $3, coalesce(max(attempt), 0) + 1, $4, $5, $6, $7, $8, clock_timestamp(), "
+		" CASE $7 WHEN 'running' THEN NULL ELSE clock_timestamp() END, $9 "
+		"FROM dataops.step_run WHERE run = $2 AND step = $3 RETURNING attempt";
+	SqlArgs		args = {0};
+
+	step->step_run = uuid_v7();
+	sql_add_uuid(&args, &step->step_run);
+	sql_add_uuid(&args, &run->id);
+	sql_add_text(&args, step->name);
+	sql_add_text(&args, step_kind_names[step->kind]);
+	sql_add_uuid(&args, &step->definition);
+	sql_add_text(&args, step->target);
+	sql_add_text(&args, state);
+	sql_add_int(&args, run->claim);
+	sql_add_text(&args, reason);
+	step->attempt = sql_bigint(sql_run_own(sql, &args), 0, 1);
+}
+
+void
+ledger_step_start(Run *run, Step *step)
+{
+	insert_attempt(run, step, "running", NULL);
+}
+
+void
+ledger_step_skip(Run *run, Step *step, const char *reason)
+{
+	insert_attempt(run, step, "skipped", reason);
+}
+
+pg_noreturn static void
+claim_lost(Run *run)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("run %s of pipeline \"%s\" was taken over by another process",
+				   uuid_text(&run->id), run->pipeline));
+}
+
+static void
+add_timestamptz_or_null(SqlArgs *args, TimestampTz value, bool is_set)
+{
+	if (is_set)
+		sql_add_timestamptz(args, value);
+	else
+		sql_add_null(args, TIMESTAMPTZOID);
+}
+
+static const char *
+outcome_state(const StageResult *result)
+{
+	switch (result->outcome)
+	{
+		case STAGE_DONE:
+			return "succeeded";
+		case STAGE_UNCHANGED:
+			return "skipped";
+		case STAGE_LATER:
+			return "waiting";
+		case STAGE_FAILED:
+			break;
+	}
+	return "failed";
+}
+
+void
+ledger_step_finish(Run *run, Step *step, const StageResult *result)
+{
+	static const char sql[] =
+		"UPDATE dataops.step_run SET state = $3, finished_at = clock_timestamp(), rows_in = $4, rows_out = $5, "
+		" rows_quarantined = $6, bytes = $7, changed_from = $8, changed_to = $9, error = $10, hint = $11, "
+		" sqlstate = $12, next_attempt_at = $13 "
+		"WHERE id = $1 AND claim = $2 AND state = 'running'";
+	SqlArgs		args = {0};
+
+	sql_add_uuid(&args, &step->step_run);
+	sql_add_int(&args, run->claim);
+	sql_add_text(&args, outcome_state(result));
+	sql_add_bigint(&args, result->rows_in);
+	sql_add_bigint(&args, result->rows_out);
+	sql_add_bigint(&args, result->rows_quarantined);
+	sql_add_bigint(&args, result->bytes);
+	add_timestamptz_or_null(&args, result->changed_from, result->has_range);
+	add_timestamptz_or_null(&args, result->changed_to, result->has_range);
+	sql_add_text(&args, result->error);
+	sql_add_text(&args, result->hint);
+	sql_add_text(&args, result->sqlstate ? unpack_sql_state(result->sqlstate) : NULL);
+	add_timestamptz_or_null(&args, result->next_attempt_at, result->outcome == STAGE_LATER);
+	if (sql_run_own(sql, &args)->count != 1)
+		claim_lost(run);
+}
+
+void
+ledger_step_cancel(Run *run, Step *step)
+{
+	static const char sql[] =
+		"UPDATE dataops.step_run SET state = 'cancelled', finished_at = clock_timestamp() "
+		"WHERE id = $1 AND claim = $2 AND state = 'running'";
+	SqlArgs		args = {0};
+
+	sql_add_uuid(&args, &step->step_run);
+	sql_add_int(&args, run->claim);
+	sql_run_own(sql, &args);
+}
+
+/* ---- the end of a run ---- */
+
+void
+ledger_finish(Run *run, const RunEnd *end)
+{
+	static const char sql[] =
+		"UPDATE dataops.run SET state = $3, failed_step = $4, error = $5, hint = $6, sqlstate = $7, "
+		" next_attempt_at = $8, cancel_requested = false, "
+		" finished_at = CASE $3 WHEN 'waiting' THEN NULL ELSE clock_timestamp() END "
+		"WHERE id = $1 AND claim = $2 AND state = 'running'";
+	SqlArgs		args = {0};
+
+	sql_add_uuid(&args, &run->id);
+	sql_add_int(&args, run->claim);
+	sql_add_text(&args, end->state);
+	sql_add_text(&args, end->failed_step);
+	sql_add_text(&args, end->error);
+	sql_add_text(&args, end->hint);
+	sql_add_text(&args, end->sqlstate);
+	add_timestamptz_or_null(&args, end->next_attempt_at, end->next_attempt_at != 0);
+	if (sql_run_own(sql, &args)->count != 1)
+		claim_lost(run);
+}
+
+bool
+ledger_cancel_requested(Run *run)
+{
+	static const char sql[] = "SELECT cancel_requested FROM dataops.run WHERE id = $1";
+	SqlArgs		args = {0};
+
+	sql_add_uuid(&args, &run->id);
+	return sql_bool(sql_run_own(sql, &args), 0, 1);
+}
+
+/* ---- intervals ---- */
+
+void
+ledger_interval_done(Run *run)
+{
+	static const char sql[] =
+		"INSERT INTO dataops.interval (pipeline, env, start_at, end_at, run, done_at) "
+		"VALUES ($1, $2, $3, $4, $5, clock_timestamp()) ON CONFLICT DO NOTHING";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, run->pipeline);
+	sql_add_text(&args, run->env);
+	sql_add_timestamptz(&args, run->from_ts);
+	sql_add_timestamptz(&args, run->to_ts);
+	sql_add_uuid(&args, &run->id);
+	sql_run_own(sql, &args);
+}
+
+List *
+ledger_missing(const char *pipeline, const char *env, TimestampTz start, TimestampTz fallback,
+			   TimestampTz end)
+{
+	static const char sql[] =
+		"WITH done AS (SELECT range_agg(tstzrange(start_at, end_at)) AS ranges, min(start_at) AS first "
+		" FROM dataops.interval WHERE pipeline = $1 AND env = $2 AND start_at < end_at), "
+		"wanted AS (SELECT CASE WHEN $3 > '-infinity' THEN $3 ELSE coalesce(first, $4) END AS start FROM done) "
+		"SELECT lower(gap), upper(gap) FROM done, wanted, "
+		" unnest(tstzmultirange(tstzrange(start, greatest(start, $5))) - coalesce(ranges, '{}')) gap "
+		"ORDER BY 1";
+	SqlArgs		args = {0};
+	SqlRows    *rows;
+	List	   *list = NIL;
+
+	sql_add_text(&args, pipeline);
+	sql_add_text(&args, env);
+	sql_add_timestamptz(&args, start);
+	sql_add_timestamptz(&args, fallback);
+	sql_add_timestamptz(&args, end);
+	rows = sql_run_own(sql, &args);
+	for (uint64 i = 0; i < rows->count; i++)
+	{
+		TimeRange  *range = palloc(sizeof(TimeRange));
+
+		range->from_ts = sql_timestamptz(rows, i, 1);
+		range->to_ts = sql_timestamptz(rows, i, 2);
+		list = lappend(list, range);
+	}
+	return list;
+}
+
+TimestampTz
+ledger_last_end(const char *pipeline, const char *env)
+{
+	static const char sql[] =
+		"SELECT coalesce(max(end_at), '-infinity') FROM dataops.interval WHERE pipeline = $1 AND env = $2";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, pipeline);
+	sql_add_text(&args, env);
+	return sql_timestamptz(sql_run_own(sql, &args), 0, 1);
+}
+
+/* ---- commands on a run ---- */
+
+RunHead *
+ledger_head(const pg_uuid_t *id)
+{
+	static const char sql[] =
+		"SELECT pipeline, env, state, owner, failed_step, error, hint, next_attempt_at "
+		"FROM dataops.run WHERE id = $1";
+	SqlArgs		args = {0};
+	SqlRows    *rows;
+	RunHead    *head = palloc0(sizeof(RunHead));
+
+	sql_add_uuid(&args, id);
+	rows = sql_run_own(sql, &args);
+	if (rows->count == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("run %s does not exist", uuid_text(id)));
+	head->id = *id;
+	head->pipeline = sql_text(rows, 0, 1);
+	head->env = sql_text(rows, 0, 2);
+	head->state = sql_text(rows, 0, 3);
+	head->owner = DatumGetObjectId(sql_datum(rows, 0, 4));
+	head->failed_step = sql_text(rows, 0, 5);
+	head->error = sql_text(rows, 0, 6);
+	head->hint = sql_text(rows, 0, 7);
+	head->next_attempt_at = sql_timestamptz(rows, 0, 8);
+	return head;
+}
+
+void
+ledger_requeue(const pg_uuid_t *id, bool current, List *redo)
+{
+	static const char sql[] =
+		"UPDATE dataops.run r SET state = 'queued', resumes = 0, cancel_requested = false, redo = $3, "
+		" redo_claim = claim, definitions = CASE WHEN $2 THEN (SELECT array_agg(p.definition) "
+		"  FROM dataops.deployment p WHERE p.env = r.env AND (p.pipeline = r.pipeline "
+		"  OR p.kind = 'pipeline' AND p.object = r.pipeline)) ELSE definitions END "
+		"WHERE id = $1";
+	SqlArgs		args = {0};
+
+	sql_add_uuid(&args, id);
+	sql_add_bool(&args, current);
+	sql_add_texts(&args, redo);
+	sql_run_own(sql, &args);
+}
+
+bool
+ledger_request_cancel(const pg_uuid_t *id)
+{
+	static const char sql[] =
+		"UPDATE dataops.run SET cancel_requested = (state = 'running'), "
+		" finished_at = CASE WHEN state IN ('queued', 'waiting') THEN clock_timestamp() ELSE finished_at END, "
+		" state = CASE WHEN state IN ('queued', 'waiting') THEN 'cancelled' ELSE state END "
+		"WHERE id = $1 RETURNING state = 'cancelled'";
+	SqlArgs		args = {0};
+
+	sql_add_uuid(&args, id);
+	return sql_bool(sql_run_own(sql, &args), 0, 1);
+}
+
+int
+ledger_holder(const char *pipeline, const char *env)
+{
+	static const char sql[] =
+		"SELECT pid FROM pg_locks, dataops._lock_key($1, $2) AS key WHERE locktype = 'advisory' "
+		"AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+		"AND objsubid = 3 AND granted AND classid = ((key >> 32) & 4294967295)::oid "
+		"AND objid = (key & 4294967295)::oid";
+	SqlArgs		args = {0};
+	SqlRows    *rows;
+
+	sql_add_text(&args, pipeline);
+	sql_add_text(&args, env);
+	rows = sql_run_own(sql, &args);
+	return rows->count == 0 ? 0 : (int) sql_bigint(rows, 0, 1);
+}

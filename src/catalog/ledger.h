@@ -1,0 +1,130 @@
+/*
+ * ledger.h
+ *	  Every SQL text about runs and step runs.
+ *
+ * A run goes queued → running → succeeded | failed | cancelled, or → waiting → running.  The ledger
+ * never says "dead": that is "running" with the pipeline's lock free (catalog/lock.h), and whoever
+ * takes the lock next goes on from there with a higher claim.
+ *
+ * All functions need an open transaction; results live in CurrentMemoryContext unless said.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#ifndef DATAOPS_LEDGER_H
+#define DATAOPS_LEDGER_H
+
+#include "catalog/definition.h"
+#include "catalog/run.h"
+
+/* [from_ts, to_ts) */
+typedef struct TimeRange
+{
+	TimestampTz from_ts;
+	TimestampTz to_ts;
+} TimeRange;
+
+/* How many times a run that died is taken up again before it counts as failed. */
+#define LEDGER_MAX_RESUMES 3
+
+/*
+ * A new run in state queued over "range", with the current definitions of the pipeline.  "steps"
+ * (char *) restricts it, NIL means all; scheduled_for 0 means by hand.
+ */
+extern pg_uuid_t *ledger_queue(Definition *pipeline, const char *env, TimeRange range,
+							   TimestampTz scheduled_for, List *steps);
+
+/*
+ * Runs of the pipeline that somebody who holds its lock should execute now, oldest first: dead
+ * ones, queued ones, waiting ones that are due at "now".  List of pg_uuid_t *.
+ */
+extern List *ledger_pending(const char *pipeline, const char *env, TimestampTz now);
+
+/*
+ * Claims the run for this process: state running, claim raised, attempts that a dead process left
+ * "running" marked interrupted.  Returns the run with its steps and their checks, allocated in
+ * "memory"; NULL when it has ended meanwhile or was interrupted too often (it is failed then).
+ */
+extern Run *ledger_claim(const pg_uuid_t *id, MemoryContext memory);
+
+/* What became of the step in this run so far. */
+typedef enum StepStatus
+{
+	STEP_PENDING,
+	STEP_SUCCEEDED,				/* or skipped because there was nothing new */
+	STEP_FAILED,
+	STEP_WAITING
+} StepStatus;
+
+extern StepStatus ledger_step_status(Run *run, const char *step, TimestampTz *next_attempt_at);
+
+/* Begins an attempt: sets step->step_run and step->attempt. */
+extern void ledger_step_start(Run *run, Step *step);
+
+/* Ends the attempt with what the stage returned. */
+extern void ledger_step_finish(Run *run, Step *step, const StageResult *result);
+
+/* Ends the attempt as cancelled. */
+extern void ledger_step_cancel(Run *run, Step *step);
+
+/* Records that the step counts as done although it was not attempted: a person's "reason". */
+extern void ledger_step_skip(Run *run, Step *step, const char *reason);
+
+/* Ends the run; failed_step, error and hint may be NULL.  next_attempt_at only for "waiting". */
+typedef struct RunEnd
+{
+	const char *state;
+	const char *failed_step;
+	const char *error;
+	const char *hint;
+	const char *sqlstate;
+	TimestampTz next_attempt_at;
+} RunEnd;
+
+extern void ledger_finish(Run *run, const RunEnd *end);
+
+/* Was cancel() called for it? */
+extern bool ledger_cancel_requested(Run *run);
+
+/* Marks the range of a successful run over all steps as done. */
+extern void ledger_interval_done(Run *run);
+
+/*
+ * The ranges that are missing in the interval ledger from "start" to "end", oldest first; List of
+ * TimeRange *.  start DT_NOBEGIN: from the first one ever done, else "fallback".
+ */
+extern List *ledger_missing(const char *pipeline, const char *env, TimestampTz start,
+							TimestampTz fallback, TimestampTz end);
+
+/* Where the last successful run over all steps ended; DT_NOBEGIN when there is none. */
+extern TimestampTz ledger_last_end(const char *pipeline, const char *env);
+
+/* Head of a run for commands that act on one, and its state now. */
+typedef struct RunHead
+{
+	pg_uuid_t	id;
+	char	   *pipeline;
+	char	   *env;
+	char	   *state;
+	Oid			owner;
+	char	   *failed_step;
+	char	   *error;
+	char	   *hint;
+	TimestampTz next_attempt_at;
+} RunHead;
+
+/* 42704 when there is none that the current user may see. */
+extern RunHead *ledger_head(const pg_uuid_t *id);
+
+/*
+ * Puts an ended or waiting run back to queued; with "current" it takes the current definitions.
+ * "redo" (char *): steps to do again although they succeeded.
+ */
+extern void ledger_requeue(const pg_uuid_t *id, bool current, List *redo);
+
+/* Asks a run to stop; true when it was only queued or waiting and is cancelled thereby. */
+extern bool ledger_request_cancel(const pg_uuid_t *id);
+
+/* The process that holds the pipeline's lock, or 0. */
+extern int	ledger_holder(const char *pipeline, const char *env);
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * txn.c
+ *	  Begin, commit and abort of a run's transactions.
+ *
+ * Inside CALL the server has a transaction open at all times; ours is then an internal
+ * subtransaction of it, so that an error can be rolled back with everything that it left behind
+ * (snapshots, SPI levels, user and security context) before SPI_rollback() ends the outer one.
+ * A worker has no transaction between two of ours.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "catalog/txn.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "catalog/lock.h"
+
+static bool txn_open = false;
+static Oid	user_at_begin;
+static int	security_at_begin;
+
+void
+txn_begin(Run *run)
+{
+	Assert(!txn_open);
+	if (run->in_worker)
+	{
+		SetCurrentStatementStartTimestamp();
+		StartTransactionCommand();
+	}
+	else
+		BeginInternalSubTransaction(NULL);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	GetUserIdAndSecContext(&user_at_begin, &security_at_begin);
+	MemoryContextSwitchTo(CurTransactionContext);
+	txn_open = true;
+}
+
+static void
+check_before_commit(Run *run)
+{
+	Oid			user;
+	int			security;
+
+	GetUserIdAndSecContext(&user, &security);
+	if (user != user_at_begin || security != security_at_begin)
+		elog(ERROR, "user or security context was not restored before commit");
+	if (!lock_is_held(run->pipeline, run->env))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("the run of pipeline \"%s\" lost its lock", run->pipeline),
+				errhint("SQL of the pipeline must not call pg_advisory_unlock_all()."));
+}
+
+void
+txn_commit(Run *run)
+{
+	Assert(txn_open);
+	check_before_commit(run);
+	PopActiveSnapshot();
+	if (run->in_worker)
+	{
+		CommitTransactionCommand();
+		pgstat_report_stat(false);
+	}
+	else
+	{
+		ReleaseCurrentSubTransaction();
+		SPI_commit();
+	}
+	txn_open = false;
+	MemoryContextSwitchTo(run->memory);
+}
+
+void
+txn_abort(Run *run)
+{
+	txn_open = false;
+	if (run->in_worker)
+		AbortOutOfAnyTransaction();
+	else
+	{
+		while (GetCurrentTransactionNestLevel() > 1)
+			RollbackAndReleaseCurrentSubTransaction();
+		SPI_rollback();
+	}
+	MemoryContextSwitchTo(run->memory);
+}
+
+bool
+txn_is_open(void)
+{
+	return txn_open;
+}

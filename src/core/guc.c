@@ -1,0 +1,72 @@
+/*
+ * guc.c
+ *	  Definition of our settings.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "core/guc.h"
+
+#include <ctype.h>
+
+#include "core/fault.h"
+#include "utils/guc.h"
+
+char	   *guc_file_root = "";
+char	   *guc_network_limit = "";
+char	   *guc_env_allowed = "";
+char	   *guc_secret_key_file = "";
+
+static void
+define_guard(const char *name, const char *short_text, const char *long_text, char **variable)
+{
+	DefineCustomStringVariable(name, short_text, long_text, variable, "",
+							   PGC_SUSET, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+}
+
+void
+guc_define(void)
+{
+	define_guard("dataops.file_root",
+				 "Folder below which connections of dataops_file keep their objects.",
+				 "An absolute path outside of the data directory and of all tablespaces. "
+				 "Empty: there is no file store.", &guc_file_root);
+	define_guard("dataops.network_limit",
+				 "Hosts and address ranges that connections may reach.",
+				 "Comma-separated. \"api.example.com\" or \"*.example.com\": once one is given, only such hosts "
+				 "may be called. \"http://host\": this host may also be called without TLS. "
+				 "\"10.1.0.0/16\": a connection that names such an address in its url or allow_addresses may "
+				 "reach it, although private, loopback and link-local addresses are otherwise refused. "
+				 "Empty: every host with a public address, over https.", &guc_network_limit);
+	define_guard("dataops.env_allowed",
+				 "What references of user mappings may name in the server's environment and file system.",
+				 "Comma-separated: NAME for env:NAME, and file:/absolute/path for the reference of that spelling.",
+				 &guc_env_allowed);
+	define_guard("dataops.secret_key_file",
+				 "File with the key that seals the secrets of dataops.set_secret().",
+				 "32 bytes, or 64 hexadecimal digits. Empty: set_secret() refuses.", &guc_secret_key_file);
+	fault_define();
+}
+
+List *
+guc_list(const char *text)
+{
+	List	   *parts = NIL;
+
+	while (*text != '\0')
+	{
+		size_t		length = strcspn(text, ",");
+		size_t		used = length;
+		const char *start = text;
+
+		while (used > 0 && isspace((unsigned char) *start))
+			start++, used--;
+		while (used > 0 && isspace((unsigned char) start[used - 1]))
+			used--;
+		if (used > 0)
+			parts = lappend(parts, pnstrdup(start, used));
+		text += length;
+		if (*text == ',')
+			text++;
+	}
+	return parts;
+}
