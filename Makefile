@@ -1,32 +1,58 @@
-# dataops: build, test and demo.  `make help` lists the targets.
-EXTENSION   = dataops
-MODULE_big  = dataops
-EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" dataops.control)
-
-OBJS    = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
-SCHEMA  = $(sort $(wildcard sql/schema/*.sql))
-API     = $(sort $(wildcard sql/api/*.sql))
-DATA_built = sql/dataops--$(EXTVERSION).sql
-
-PKG_CONFIG ?= pkg-config
-LIBRARIES   = libcurl jansson libcrypto zlib libdeflate
-PG_CPPFLAGS = -I$(CURDIR)/src $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
-PG_CFLAGS   = -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
-              -Wno-missing-field-initializers -Wno-declaration-after-statement -Wno-cast-function-type
-SHLIB_LINK  = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) \
-              -Wl,--version-script=$(CURDIR)/src/exports.map -Wl,-z,relro,-z,now
-EXTRA_CLEAN = $(wildcard sql/dataops--*.sql)
-
-# The tests' own functions and fault points (make TEST=1) never reach an ordinary build.
-ifdef TEST
-PG_CPPFLAGS += -DDATAOPS_TEST
-API += $(sort $(wildcard sql/test/*.sql))
-endif
+# dataops: build, test and demo.  "make help" lists the targets.
+# The compiling is done by extension.mk, in build/<version> for use and in build/<version>-test for the tests.
+.PHONY: all install clean help check check-regress check-isolation check-tap check-16 check-18 check-assert \
+        lint demo demo-stop
 
 PG_CONFIG ?= pg_config
-with_llvm  = no
-PGXS := $(shell $(PG_CONFIG) --pgxs)
-include $(PGXS)
+PG_MAJOR   = $(shell $(PG_CONFIG) --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+BUILD      = build/$(PG_MAJOR)$(if $(TEST),-test)
 
-sql/dataops--$(EXTVERSION).sql: sql/guard.sql $(SCHEMA) $(API)
-	cat $^ > $@
+EXTENSION_MAKE = mkdir -p $(BUILD) && $(MAKE) --no-print-directory -C $(BUILD) -f $(CURDIR)/extension.mk
+
+all:
+	+@$(EXTENSION_MAKE) PG_CONFIG=$(PG_CONFIG)
+
+install:
+	+@$(EXTENSION_MAKE) PG_CONFIG=$(PG_CONFIG) install $(if $(DESTDIR),DESTDIR=$(abspath $(DESTDIR)))
+
+# Test runs go through test/check.sh, which counts and reports alike for one leg and for all of them.
+check:
+	@test/install-dependencies.sh test
+	@test/check.sh lint 15:regress,isolation,tap 16:regress 18:regress assert:regress,isolation,tap
+
+check-regress check-isolation check-tap:
+	@test/check.sh 15:$(@:check-%=%)
+
+check-16 check-18:
+	@test/check.sh $(@:check-%=%):regress
+
+check-assert:
+	@test/check.sh assert:regress,isolation,tap
+
+lint:
+	@test/check.sh lint
+
+demo:
+	@docs/demo/demo.sh start
+
+demo-stop:
+	@docs/demo/demo.sh stop
+
+clean:
+	@if [ -d .demo ]; then docs/demo/demo.sh stop; fi
+	rm -rf build
+	rm -f dataops.so src/*.[od] src/*/*.[od] sql/dataops--*.sql
+
+help:
+	@echo 'make                   build the extension (TEST=1: with the functions only tests use)'
+	@echo 'make install           install it into the server of PG_CONFIG (DESTDIR=: into a staging root)'
+	@echo 'make demo              a pipeline on a throw-away server, from nothing (DATA=file.json, LIVE=1)'
+	@echo 'make demo-stop         stop and remove the demo'
+	@echo 'make check             everything below; installs what the tests need'
+	@echo 'make check-regress     SQL tests, PostgreSQL 15 (TESTS="name ..." for some of them)'
+	@echo 'make check-isolation   tests with several sessions (TESTS= likewise)'
+	@echo 'make check-tap         tests that crash, restart and inspect whole servers (TESTS= likewise)'
+	@echo 'make check-16 check-18 SQL tests on those versions'
+	@echo 'make check-assert      all tests on a server with assertions'
+	@echo 'make lint              warnings of two compilers, symbols, layers, style'
+	@echo 'make clean             remove everything built'

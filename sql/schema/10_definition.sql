@@ -8,6 +8,7 @@ CREATE TABLE dataops.installation (
     database          oid         NOT NULL,
     adopted_at        timestamptz NOT NULL
 );
+CREATE UNIQUE INDEX ON dataops.installation ((true));
 COMMENT ON TABLE dataops.installation IS 'Where this installation may act. A restored copy differs in system identifier or database and stays still until adopt().';
 
 CREATE TABLE dataops.definition (
@@ -89,7 +90,7 @@ CREATE TABLE dataops.secret (
 );
 COMMENT ON TABLE dataops.secret IS 'Secrets sealed with AES-256-GCM under a key outside the database. Never dumped.';
 
-CREATE TABLE dataops.audit (
+CREATE TABLE dataops.audit_entry (
     id           uuid        PRIMARY KEY,
     at           timestamptz NOT NULL,
     session_role name        NOT NULL,
@@ -98,7 +99,7 @@ CREATE TABLE dataops.audit (
     object       text        NOT NULL,
     detail       jsonb
 );
-COMMENT ON TABLE dataops.audit IS 'Who changed what, without secrets.';
+COMMENT ON TABLE dataops.audit_entry IS 'Who changed what, without secrets.';
 
 -- A row of another owner than one's own cannot be planted through the restore rights of the installing role.
 CREATE FUNCTION dataops._guard_owner() RETURNS trigger

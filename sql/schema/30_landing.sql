@@ -34,6 +34,7 @@ CREATE TABLE dataops.batch (
     crc32c      text
 );
 CREATE INDEX ON dataops.batch (source, env, id);
+CREATE INDEX ON dataops.batch (run);
 COMMENT ON TABLE dataops.batch IS 'Pages that landed together, in one transaction. created_at is that of its raw rows.';
 
 CREATE TABLE dataops.page (
@@ -66,7 +67,7 @@ CREATE TABLE dataops.request (
 CREATE INDEX ON dataops.request (run);
 COMMENT ON TABLE dataops.request IS 'Every HTTP request that a run made, failed ones too; values of query parameters are not kept.';
 
-CREATE TABLE dataops.quarantine (
+CREATE TABLE dataops.quarantine_row (
     id          uuid        PRIMARY KEY,
     pipeline    text        NOT NULL,
     env         text        NOT NULL DEFAULT 'prod',
@@ -90,8 +91,8 @@ CREATE TABLE dataops.quarantine (
     replayed_at timestamptz,
     replayed_by uuid
 );
-CREATE INDEX ON dataops.quarantine (pipeline, step, env, created_at);
-COMMENT ON TABLE dataops.quarantine IS 'What was set aside: row is what the model made, record the landed record it came from, raw the bytes that jsonb cannot hold.';
+CREATE INDEX ON dataops.quarantine_row (pipeline, step, env, created_at);
+COMMENT ON TABLE dataops.quarantine_row IS 'What was set aside: row is what the model made, record the landed record it came from, raw the bytes that jsonb cannot hold.';
 
 CREATE TABLE dataops.check_result (
     id            uuid        PRIMARY KEY,

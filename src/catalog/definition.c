@@ -59,20 +59,27 @@ definition_find(DefinitionKind kind, const char *pipeline, const char *object, c
 	return rows->count == 0 ? NULL : definition_from_row(rows, 0);
 }
 
-Definition *
-definition_by_id(const pg_uuid_t *id)
+static List *
+definitions_from_rows(const SqlRows *rows)
+{
+	List	   *list = NIL;
+
+	for (uint64 i = 0; i < rows->count; i++)
+		list = lappend(list, definition_from_row(rows, i));
+	return list;
+}
+
+List *
+definition_by_ids(List *ids)
 {
 	static const char sql[] =
-		"SELECT d.id, d.kind, d.pipeline, d.object, d.version, 0, d.spec, d.hash, d.owner "
-		"FROM dataops.definition d WHERE d.id = $1";
+		"SELECT d.id, d.kind, d.pipeline, d.object, d.version, n::int, d.spec, d.hash, d.owner "
+		"FROM unnest($1) WITH ORDINALITY AS wanted (id, n) JOIN dataops.definition d ON d.id = wanted.id "
+		"ORDER BY n";
 	SqlArgs		args = {0};
-	SqlRows    *rows;
 
-	sql_add_uuid(&args, id);
-	rows = sql_run_own(sql, &args);
-	if (rows->count == 0)
-		elog(ERROR, "definition %s does not exist", uuid_text(id));
-	return definition_from_row(rows, 0);
+	sql_add_uuids(&args, ids);
+	return definitions_from_rows(sql_run_own(sql, &args));
 }
 
 List *
@@ -81,16 +88,11 @@ definition_list(DefinitionKind kind, const char *pipeline, const char *env)
 	static const char sql[] = CURRENT_COLUMNS
 		"WHERE p.kind = $1 AND p.pipeline = $2 AND p.env = $3 ORDER BY p.position, p.object";
 	SqlArgs		args = {0};
-	SqlRows    *rows;
-	List	   *list = NIL;
 
 	sql_add_text(&args, kind_names[kind]);
 	sql_add_text(&args, pipeline);
 	sql_add_text(&args, env);
-	rows = sql_run_own(sql, &args);
-	for (uint64 i = 0; i < rows->count; i++)
-		list = lappend(list, definition_from_row(rows, i));
-	return list;
+	return definitions_from_rows(sql_run_own(sql, &args));
 }
 
 /* The object of that kind whose name is nearest, among those whose owner's rights the user has. */
@@ -206,8 +208,10 @@ bool
 role_has_level(Oid role, const char *level)
 {
 	static const char sql[] =
-		"SELECT EXISTS (SELECT FROM dataops.role_level WHERE level = $2 "
-		"AND pg_has_role($1::oid, role::oid, 'USAGE'))";
+		"WITH ranks AS (SELECT '{viewer,operator,developer,admin}'::text[] AS levels) "
+		"SELECT EXISTS (SELECT FROM dataops.role_level, ranks "
+		" WHERE array_position(levels, level) >= array_position(levels, $2) "
+		" AND pg_has_role($1::oid, role::oid, 'USAGE'))";
 	SqlArgs		args = {0};
 
 	if (superuser_arg(role))
@@ -232,7 +236,7 @@ void
 audit_record(const char *action, const char *object, Jsonb *detail)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.audit (id, at, session_role, role, action, object, detail) "
+		"INSERT INTO dataops.audit_entry (id, at, session_role, role, action, object, detail) "
 		"VALUES ($1, clock_timestamp(), session_user, $2, $3, $4, $5)";
 	SqlArgs		args = {0};
 	pg_uuid_t	id = uuid_v7();

@@ -41,8 +41,8 @@ extern Definition *definition_find(DefinitionKind kind, const char *pipeline, co
 /* As definition_find(), else 42704 naming the object and the nearest one that the caller may see. */
 extern Definition *definition_get(DefinitionKind kind, const char *pipeline, const char *object, const char *env);
 
-/* By id, whatever is current. */
-extern Definition *definition_by_id(const pg_uuid_t *id);
+/* Versions by their ids (pg_uuid_t *), whatever is current now: List of Definition *, in that order. */
+extern List *definition_by_ids(List *ids);
 
 /* All current ones of a kind in a pipeline ("" for sources), by position: List of Definition *. */
 extern List *definition_list(DefinitionKind kind, const char *pipeline, const char *env);
@@ -61,8 +61,8 @@ extern bool definition_drop(DefinitionKind kind, const char *pipeline, const cha
 extern void definition_check_right(Oid owner, const char *kind, const char *name);
 
 /*
- * Has "role" been given "level" by grant_role(), itself or through a membership?
- * Superusers have every level.
+ * Has "role" been given "level" or a higher one by grant_role(), itself or through a membership?
+ * viewer < operator < developer < admin; superusers have every level.
  */
 extern bool role_has_level(Oid role, const char *level);
 

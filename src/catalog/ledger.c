@@ -26,7 +26,7 @@ ledger_queue(Definition *pipeline, const char *env, TimeRange range, TimestampTz
 	static const char sql[] =
 		"INSERT INTO dataops.run (id, pipeline, env, scheduled_for, from_ts, to_ts, steps, definitions, "
 		" owner, requested_by, state, created_at) "
-		"SELECT $1, $2, $3, $4, $5, $6, $7, array_agg(p.definition), $8::regrole, $9::name, 'queued', clock_timestamp() "
+		"SELECT $1, $2, $3, $4, $5, $6, $7, array_agg(p.definition ORDER BY p.kind, p.position), $8::regrole, $9::name, 'queued', clock_timestamp() "
 		"FROM dataops.deployment p WHERE p.env = $3 AND (p.pipeline = $2 OR p.kind = 'pipeline' AND p.object = $2)";
 	SqlArgs		args = {0};
 	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
@@ -91,14 +91,14 @@ step_from_definition(Definition *definition)
 
 /* Fills run->steps, their checks and what the pipeline pins, from the versions the run stores. */
 static void
-load_definitions(Run *run, List *ids, List *only)
+load_definitions(Run *run, List *definitions, List *only)
 {
 	List	   *checks = NIL;
 	ListCell   *cell;
 
-	foreach(cell, ids)
+	foreach(cell, definitions)
 	{
-		Definition *definition = definition_by_id(lfirst(cell));
+		Definition *definition = lfirst(cell);
 
 		if (definition->kind == DEFINITION_CHECK)
 			checks = lappend(checks, definition);
@@ -190,7 +190,7 @@ ledger_claim(const pg_uuid_t *id, MemoryContext memory)
 	run->memory = memory;
 	only = sql_texts(rows, 0, 8);
 	run->partial = only != NIL;
-	load_definitions(run, sql_uuids(rows, 0, 7), only);
+	load_definitions(run, definition_by_ids(sql_uuids(rows, 0, 7)), only);
 	MemoryContextSwitchTo(previous);
 	return run;
 }
@@ -223,16 +223,17 @@ ledger_step_status(Run *run, const char *step, TimestampTz *next_attempt_at)
 
 static const char *const step_kind_names[] = {"fetch", "model", "sql", "check"};
 
-static void
-insert_attempt(Run *run, Step *step, const char *state, const char *reason)
+void
+ledger_step_start(Run *run, Step *step)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.step_run (id, run, step, attempt, kind, definition, target, state, claim, "
-		" started_at, finished_at, error) "
-		"SELECT $1, $2, $3, coalesce(max(attempt), 0) + 1, $4, $5, $6, $7, $8, clock_timestamp(), "
-		" CASE $7 WHEN 'running' THEN NULL ELSE clock_timestamp() END, $9 "
-		"FROM dataops.step_run WHERE run = $2 AND step = $3 RETURNING attempt";
+		"INSERT INTO dataops.step_run (id, run, step, attempt, kind, definition, target, state, claim, started_at) "
+		"SELECT $1, $2, $3, coalesce(max(attempt), 0) + 1, $4, $5, $6, 'running', $7, clock_timestamp() "
+		"FROM dataops.step_run WHERE run = $2 AND step = $3 "
+		"RETURNING attempt, (SELECT count(*) FROM dataops.step_run s JOIN dataops.run r ON r.id = s.run "
+		" WHERE s.run = $2 AND s.step = $3 AND s.state IN ('failed', 'waiting') AND s.claim > r.redo_claim)";
 	SqlArgs		args = {0};
+	SqlRows    *rows;
 
 	step->step_run = uuid_v7();
 	sql_add_uuid(&args, &step->step_run);
@@ -241,22 +242,10 @@ insert_attempt(Run *run, Step *step, const char *state, const char *reason)
 	sql_add_text(&args, step_kind_names[step->kind]);
 	sql_add_uuid(&args, &step->definition);
 	sql_add_text(&args, step->target);
-	sql_add_text(&args, state);
 	sql_add_int(&args, run->claim);
-	sql_add_text(&args, reason);
-	step->attempt = sql_bigint(sql_run_own(sql, &args), 0, 1);
-}
-
-void
-ledger_step_start(Run *run, Step *step)
-{
-	insert_attempt(run, step, "running", NULL);
-}
-
-void
-ledger_step_skip(Run *run, Step *step, const char *reason)
-{
-	insert_attempt(run, step, "skipped", reason);
+	rows = sql_run_own(sql, &args);
+	step->attempt = sql_bigint(rows, 0, 1);
+	step->failures = sql_bigint(rows, 0, 2);
 }
 
 pg_noreturn static void
@@ -391,8 +380,11 @@ ledger_missing(const char *pipeline, const char *env, TimestampTz start, Timesta
 			   TimestampTz end)
 {
 	static const char sql[] =
-		"WITH done AS (SELECT range_agg(tstzrange(start_at, end_at)) AS ranges, min(start_at) AS first "
-		" FROM dataops.interval WHERE pipeline = $1 AND env = $2 AND start_at < end_at), "
+		"WITH taken AS (SELECT start_at, end_at FROM dataops.interval WHERE pipeline = $1 AND env = $2 "
+		" UNION ALL SELECT from_ts, to_ts FROM dataops.run WHERE pipeline = $1 AND env = $2 AND steps IS NULL "
+		"  AND state IN ('queued', 'running', 'waiting')), "
+		"done AS (SELECT range_agg(tstzrange(start_at, end_at)) AS ranges, min(start_at) AS first "
+		" FROM taken WHERE start_at < end_at), "
 		"wanted AS (SELECT CASE WHEN $3 > '-infinity' THEN $3 ELSE coalesce(first, $4) END AS start FROM done) "
 		"SELECT lower(gap), upper(gap) FROM done, wanted, "
 		" unnest(tstzmultirange(tstzrange(start, greatest(start, $5))) - coalesce(ranges, '{}')) gap "
@@ -432,6 +424,41 @@ ledger_last_end(const char *pipeline, const char *env)
 
 /* ---- commands on a run ---- */
 
+List *
+ledger_current_steps(Definition *pipeline, const char *env)
+{
+	Run			run = {0};
+
+	load_definitions(&run, list_concat(definition_list(DEFINITION_STEP, pipeline->object, env),
+									   definition_list(DEFINITION_CHECK, pipeline->object, env)),
+					 NIL);
+	return run.steps;
+}
+
+void
+ledger_skip_step(const pg_uuid_t *id, const char *step, const char *reason)
+{
+	static const char sql[] =
+		"INSERT INTO dataops.step_run (id, run, step, attempt, kind, definition, target, state, claim, "
+		" started_at, finished_at, error) "
+		"SELECT $1, r.id, d.object, coalesce((SELECT max(attempt) FROM dataops.step_run WHERE run = r.id AND step = $3), 0) + 1, "
+		" d.spec->>'kind', d.id, coalesce(d.spec->>'target', d.spec->>'source'), 'skipped', r.claim + 1, "
+		" clock_timestamp(), clock_timestamp(), $4 "
+		"FROM dataops.run r JOIN dataops.definition d ON d.id = ANY (r.definitions) "
+		"WHERE r.id = $2 AND d.kind = 'step' AND d.object = $3";
+	SqlArgs		args = {0};
+	pg_uuid_t	step_run = uuid_v7();
+
+	sql_add_uuid(&args, &step_run);
+	sql_add_uuid(&args, id);
+	sql_add_text(&args, step);
+	sql_add_text(&args, reason);
+	if (sql_run_own(sql, &args)->count == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("run %s has no step \"%s\"", uuid_text(id), step));
+}
+
 RunHead *
 ledger_head(const pg_uuid_t *id)
 {
@@ -465,7 +492,7 @@ ledger_requeue(const pg_uuid_t *id, bool current, List *redo)
 {
 	static const char sql[] =
 		"UPDATE dataops.run r SET state = 'queued', resumes = 0, cancel_requested = false, redo = $3, "
-		" redo_claim = claim, definitions = CASE WHEN $2 THEN (SELECT array_agg(p.definition) "
+		" redo_claim = claim, definitions = CASE WHEN $2 THEN (SELECT array_agg(p.definition ORDER BY p.kind, p.position) "
 		"  FROM dataops.deployment p WHERE p.env = r.env AND (p.pipeline = r.pipeline "
 		"  OR p.kind = 'pipeline' AND p.object = r.pipeline)) ELSE definitions END "
 		"WHERE id = $1";

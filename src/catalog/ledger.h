@@ -57,7 +57,7 @@ typedef enum StepStatus
 
 extern StepStatus ledger_step_status(Run *run, const char *step, TimestampTz *next_attempt_at);
 
-/* Begins an attempt: sets step->step_run and step->attempt. */
+/* Begins an attempt: sets step->step_run, step->attempt and step->failures. */
 extern void ledger_step_start(Run *run, Step *step);
 
 /* Ends the attempt with what the stage returned. */
@@ -65,9 +65,6 @@ extern void ledger_step_finish(Run *run, Step *step, const StageResult *result);
 
 /* Ends the attempt as cancelled. */
 extern void ledger_step_cancel(Run *run, Step *step);
-
-/* Records that the step counts as done although it was not attempted: a person's "reason". */
-extern void ledger_step_skip(Run *run, Step *step, const char *reason);
 
 /* Ends the run; failed_step, error and hint may be NULL.  next_attempt_at only for "waiting". */
 typedef struct RunEnd
@@ -89,8 +86,8 @@ extern bool ledger_cancel_requested(Run *run);
 extern void ledger_interval_done(Run *run);
 
 /*
- * The ranges that are missing in the interval ledger from "start" to "end", oldest first; List of
- * TimeRange *.  start DT_NOBEGIN: from the first one ever done, else "fallback".
+ * The ranges from "start" to "end" that are neither done nor those of a run on its way, oldest
+ * first; List of TimeRange *.  start DT_NOBEGIN: from the first one ever done, else "fallback".
  */
 extern List *ledger_missing(const char *pipeline, const char *env, TimestampTz start,
 							TimestampTz fallback, TimestampTz end);
@@ -120,6 +117,12 @@ extern RunHead *ledger_head(const pg_uuid_t *id);
  * "redo" (char *): steps to do again although they succeeded.
  */
 extern void ledger_requeue(const pg_uuid_t *id, bool current, List *redo);
+
+/* The current steps of a pipeline with their checks: List of Step *, as defined. */
+extern List *ledger_current_steps(Definition *pipeline, const char *env);
+
+/* Records that a step of the run counts as done although it was not attempted. 42704: no such step. */
+extern void ledger_skip_step(const pg_uuid_t *id, const char *step, const char *reason);
 
 /* Asks a run to stop; true when it was only queued or waiting and is cancelled thereby. */
 extern bool ledger_request_cancel(const pg_uuid_t *id);

@@ -35,6 +35,7 @@ typedef struct Step
 	/* the attempt in hand */
 	pg_uuid_t	step_run;
 	int			attempt;
+	int			failures;		/* attempts that failed before this one, since queued or retried */
 } Step;
 
 typedef struct Run

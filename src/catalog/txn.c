@@ -50,7 +50,7 @@ check_before_commit(Run *run)
 	GetUserIdAndSecContext(&user, &security);
 	if (user != user_at_begin || security != security_at_begin)
 		elog(ERROR, "user or security context was not restored before commit");
-	if (!lock_is_held(run->pipeline, run->env))
+	if (run->pipeline != NULL && !lock_is_held(run->pipeline, run->env))
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("the run of pipeline \"%s\" lost its lock", run->pipeline),

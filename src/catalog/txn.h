@@ -16,8 +16,8 @@
 extern void txn_begin(Run *run);
 
 /*
- * Commits it.  Asserts that user and security context are restored and that the run's lock is
- * still held by this process.  CurrentMemoryContext becomes run->memory.
+ * Commits it.  Asserts that user and security context are restored and, where run->pipeline is
+ * set, that its lock is still held by this process.  CurrentMemoryContext becomes run->memory.
  */
 extern void txn_commit(Run *run);
 

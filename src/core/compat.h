@@ -65,4 +65,20 @@ compat_lock_held_by_me(const LOCKTAG *tag, LOCKMODE mode)
 #endif
 }
 
+/*
+ * The largest exponent, either sign, that numeric_in() reads; beyond it even 0e… is out of range.
+ */
+#if PG_VERSION_NUM >= 160000
+#define COMPAT_NUMERIC_EXPONENT_MAX	(PG_INT32_MAX / 2)
+#else
+#define COMPAT_NUMERIC_EXPONENT_MAX	(PG_INT32_MAX / 2 - 1)
+#endif
+
+/* 18 moved max_stack_depth to miscadmin.h. */
+#if PG_VERSION_NUM >= 180000
+#include "miscadmin.h"
+#else
+#include "tcop/tcopprot.h"
+#endif
+
 #endif

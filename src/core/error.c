@@ -21,7 +21,8 @@ nearest_name(const char *name, const char *const *names, int nnames)
 		return NULL;
 	for (int i = 0; i < nnames; i++)
 	{
-		int			distance = varstr_levenshtein_less_equal(name, length, names[i], strlen(names[i]),
+		int			distance = varstr_levenshtein_less_equal(name, length,
+															 names[i], strlen(names[i]),
 															 1, 1, 1, best - 1, true);
 
 		if (distance < best && distance <= (int) Max(length, strlen(names[i])) / 2)

@@ -1,53 +1,81 @@
 /*
  * uuid.c
- *	  uuid version 7 with a counter: ids of one process sort in the order they were made.
+ *	  UUID version 7: 48 bits of Unix milliseconds, a 12-bit counter, 62 random bits.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
 #include "core/uuid.h"
 
-#include <sys/time.h>
+#include "utils/timestamp.h"
 
-#include "fmgr.h"
-#include "utils/builtins.h"
+#define COUNTER_MAX		0xFFF
 
-#define COUNTER_BITS 12			/* rand_a of RFC 9562 §6.2, method 1 */
+static uint64
+unix_milliseconds(void)
+{
+	return (GetCurrentTimestamp() +
+			(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY) / 1000;
+}
+
+/* Moves the clock to a pair (millisecond, counter) above all former ones. */
+static void
+clock_advance(UuidClock *clock, uint64 unix_ms, uint32 random)
+{
+	if (unix_ms > clock->unix_ms)
+	{
+		clock->unix_ms = unix_ms;
+		clock->counter = random & (COUNTER_MAX >> 1);	/* the lower half: room to count up */
+	}
+	else if (clock->counter < COUNTER_MAX)
+		clock->counter++;
+	else
+	{
+		clock->unix_ms++;
+		clock->counter = 0;
+	}
+}
+
+pg_uuid_t
+uuid_v7_at(UuidClock *clock, uint64 unix_ms)
+{
+	pg_uuid_t	uuid;
+	uint16		seed;
+
+	if (!pg_strong_random(uuid.data, UUID_LEN))
+		ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not get random bytes"));
+	memcpy(&seed, uuid.data, sizeof(seed));		/* these bytes are overwritten below */
+	clock_advance(clock, unix_ms, seed);
+
+	for (int i = 0; i < 6; i++)
+		uuid.data[i] = (clock->unix_ms >> (40 - 8 * i)) & 0xFF;
+	uuid.data[6] = 0x70 | (clock->counter >> 8);
+	uuid.data[7] = clock->counter & 0xFF;
+	uuid.data[8] = 0x80 | (uuid.data[8] & 0x3F);
+	return uuid;
+}
 
 pg_uuid_t
 uuid_v7(void)
 {
-	static uint64 last_ms = 0;
-	static uint32 counter = 0;
-	struct timeval now;
-	uint64		ms;
-	pg_uuid_t	id;
+	static UuidClock clock;
 
-	gettimeofday(&now, NULL);
-	ms = (uint64) now.tv_sec * 1000 + now.tv_usec / 1000;
-	if (ms <= last_ms)
-	{
-		ms = last_ms;
-		if (++counter >> COUNTER_BITS)
-		{
-			ms++;				/* counter used up: borrow from the next millisecond */
-			counter = 0;
-		}
-	}
-	else
-		counter = 0;
-	last_ms = ms;
-	if (!pg_strong_random(id.data + 8, 8))
-		ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random bytes"));
-	for (int i = 0; i < 6; i++)
-		id.data[i] = (unsigned char) (ms >> (8 * (5 - i)));
-	id.data[6] = 0x70 | (counter >> 8);
-	id.data[7] = counter & 0xFF;
-	id.data[8] = (id.data[8] & 0x3F) | 0x80;
-	return id;
+	return uuid_v7_at(&clock, unix_milliseconds());
 }
 
 char *
-uuid_text(const pg_uuid_t *id)
+uuid_text(const pg_uuid_t *uuid)
 {
-	return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
+	static const char digits[] = "0123456789abcdef";
+	char	   *text = palloc(UUID_TEXT_LENGTH + 1);
+	char	   *next = text;
+
+	for (int i = 0; i < UUID_LEN; i++)
+	{
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*next++ = '-';
+		*next++ = digits[uuid->data[i] >> 4];
+		*next++ = digits[uuid->data[i] & 0x0F];
+	}
+	*next = '\0';
+	return text;
 }

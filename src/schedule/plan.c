@@ -6,6 +6,7 @@
  */
 #include "schedule/plan.h"
 
+#include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -256,4 +257,20 @@ plan_order(List *steps, const char *pipeline)
 		rest = list_delete_ptr(rest, next);
 	}
 	return ordered;
+}
+
+/* ---- SQL ---- */
+
+PG_FUNCTION_INFO_V1(dataops__due_until);
+
+/* _due_until(spec, now) → the end of the last interval that is due; NULL for a pipeline without "every" */
+Datum
+dataops__due_until(PG_FUNCTION_ARGS)
+{
+	PipelineTimes times;
+
+	plan_times(PG_GETARG_JSONB_P(0), "the pipeline", &times);
+	if (times.every == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(boundary(shift(PG_GETARG_TIMESTAMPTZ(1), times.delay, -1), &times));
 }

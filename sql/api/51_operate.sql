@@ -1,0 +1,426 @@
+-- Run by an operator or an administrator: what happened, what is missing, who may do what, where this installation may act.
+
+-- ---- a run in words ----
+
+CREATE OR REPLACE FUNCTION dataops._spoken(at timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN pg_catalog.to_char(at, 'YYYY-MM-DD HH24:MI:SS TZ');
+COMMENT ON FUNCTION dataops._spoken(timestamptz) IS 'A time as explain_run() writes it.';
+
+CREATE OR REPLACE FUNCTION dataops._spoken(took interval) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+    WHEN took OPERATOR(pg_catalog.<) '1 minute' THEN pg_catalog.round(EXTRACT(epoch FROM took), 1)::text OPERATOR(pg_catalog.||) ' s'
+    ELSE pg_catalog.date_trunc('second', took)::text
+END;
+COMMENT ON FUNCTION dataops._spoken(interval) IS 'A duration as explain_run() writes it.';
+
+CREATE OR REPLACE FUNCTION dataops._explain_head(run dataops.runs) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN NEXT format('Pipeline %s, environment %s: run %s%s.', run.pipeline, run.env,
+        CASE run.state WHEN 'running' THEN 'is running' WHEN 'waiting' THEN 'is waiting' WHEN 'queued' THEN 'is queued'
+             WHEN 'cancelled' THEN 'was cancelled' WHEN 'interrupted' THEN 'was interrupted' ELSE run.state END,
+        ' in step ' || run.step);
+    RETURN NEXT format('%s asked for it at %s%s.', run.requested_by, dataops._spoken(run.created_at),
+        ', as the schedule said for ' || dataops._spoken(run.scheduled_for));
+    IF run.only_steps IS NOT NULL THEN
+        RETURN NEXT format('Only these steps were asked for: %s.', array_to_string(run.only_steps, ', '));
+    END IF;
+    RETURN NEXT CASE
+        WHEN NOT isfinite(run.from_ts) OR NOT isfinite(run.to_ts) THEN 'It is about all times.'
+        ELSE format('It is about the times from %s to %s.', dataops._spoken(run.from_ts), dataops._spoken(run.to_ts))
+    END;
+    IF run.started_at IS NULL THEN
+        RETURN NEXT 'It has not started.';
+    ELSE
+        RETURN NEXT format('It started at %s as role %s%s.', dataops._spoken(run.started_at), run.owner,
+            CASE WHEN run.state = 'running' THEN ' and has been running for ' ELSE ' and took ' END || dataops._spoken(run.took));
+    END IF;
+    IF run.resumes > 0 THEN
+        RETURN NEXT format('It was taken up again %s times after its process had ended.', run.resumes);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dataops._explain_head(dataops.runs) IS 'The first lines of explain_run().';
+
+CREATE OR REPLACE FUNCTION dataops._explain_step(attempt dataops.step_runs) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    verdict record;
+BEGIN
+    RETURN NEXT concat('Step ', attempt.step, ', attempt ' || nullif(attempt.attempt, 1), ': ', attempt.state,
+        format(', %s rows in, %s rows out', attempt.rows_in, attempt.rows_out),
+        format(', %s set aside', nullif(attempt.rows_quarantined, 0)), ', ' || dataops._spoken(attempt.took),
+        ' – ' || attempt.error, CASE attempt.state WHEN 'skipped' THEN ' – ' || attempt.hint END, '.');
+    IF attempt.state = 'waiting' THEN
+        RETURN NEXT format('    The next attempt is due at %s.', dataops._spoken(attempt.next_attempt_at));
+    END IF;
+    FOR verdict IN SELECT c.* FROM dataops.check_results c
+        WHERE c.run_id = attempt.run_id AND c.step_run_id = attempt.step_run_id AND c.state <> 'passed' ORDER BY c.check_result_id
+    LOOP
+        RETURN NEXT concat('    Check ', verdict.check_name, ' (', verdict.rule, '): ', verdict.state,
+            format(', %s of %s rows', verdict.rows_failed, verdict.rows_checked), ', on_fail ', verdict.on_fail,
+            ' – ' || verdict.message, '.');
+        IF verdict.sample IS NOT NULL THEN
+            RETURN NEXT concat('        For example ', left((CASE jsonb_typeof(verdict.sample)
+                WHEN 'array' THEN verdict.sample -> 0 ELSE verdict.sample END)::text, 300));
+        END IF;
+        IF verdict.accepted_at IS NOT NULL THEN
+            RETURN NEXT format('        Accepted by %s: %s', verdict.accepted_by, verdict.accept_reason);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION dataops._explain_step(dataops.step_runs) IS 'The lines of explain_run() about one attempt of a step and its checks.';
+
+CREATE OR REPLACE FUNCTION dataops.explain_run(run_id uuid) RETURNS TABLE (line text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    run dataops.runs;
+    attempt dataops.step_runs;
+BEGIN
+    SELECT r.* INTO run FROM dataops.runs r WHERE r.run_id = explain_run.run_id;
+    IF NOT FOUND THEN
+        RAISE undefined_object USING
+            MESSAGE = format('run %s does not exist', coalesce(explain_run.run_id::text, 'null')),
+            HINT = 'SELECT run_id, pipeline, state FROM dataops.runs ORDER BY run_id DESC';
+    END IF;
+    RETURN QUERY SELECT dataops._explain_head(run);
+    FOR attempt IN SELECT s.* FROM dataops.step_runs s WHERE s.run_id = explain_run.run_id ORDER BY s.step_run_id LOOP
+        RETURN QUERY SELECT dataops._explain_step(attempt);
+    END LOOP;
+    IF run.error IS NOT NULL THEN
+        RETURN QUERY SELECT concat('Why: ', run.error, '.');
+    END IF;
+    RETURN QUERY SELECT CASE
+        WHEN run.state IN ('failed', 'interrupted') THEN concat('Next: ', run.hint)
+        WHEN run.state = 'waiting' THEN format('Next: nothing; it goes on at %s.', dataops._spoken(run.next_attempt_at))
+        WHEN run.state = 'cancelled' THEN format('Next: SELECT dataops.retry(%L), if it shall be done after all.', run.run_id)
+        ELSE 'Next: nothing to do.'
+    END;
+END
+$$;
+COMMENT ON FUNCTION dataops.explain_run(uuid) IS 'The story of a run in plain words: who, when, each step, failed checks with a sample, what to do next.';
+
+-- ---- what is missing ----
+
+CREATE OR REPLACE FUNCTION dataops._library_version() RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'dataops__library_version';
+COMMENT ON FUNCTION dataops._library_version() IS 'The version the library was built as.';
+
+CREATE OR REPLACE FUNCTION dataops._installation_ok() RETURNS boolean
+LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'dataops__installation_ok';
+COMMENT ON FUNCTION dataops._installation_ok() IS 'False in a copy of a database that nobody adopted.';
+
+CREATE OR REPLACE FUNCTION dataops._server_facts(OUT cron_database text, OUT free_slots integer, OUT file_root boolean, OUT network_limit boolean)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT current_setting('cron.database_name', true),
+           current_setting('max_worker_processes')::integer - (SELECT count(*)::integer FROM pg_stat_activity
+               WHERE backend_type NOT IN ('client backend', 'walsender', 'walreceiver', 'walwriter', 'walsummarizer', 'checkpointer',
+                   'background writer', 'autovacuum launcher', 'autovacuum worker', 'archiver', 'logger', 'startup', 'io worker',
+                   'slotsync worker')),
+           current_setting('dataops.file_root', true) <> '',
+           current_setting('dataops.network_limit', true) <> ''
+$$;
+COMMENT ON FUNCTION dataops._server_facts() IS 'What an ordinary role cannot see but should know: where pg_cron lives (null: not loaded), free worker slots, whether the guards are set.';
+
+CREATE OR REPLACE FUNCTION dataops._doctor_server() RETURNS TABLE (item text, ok boolean, fix text, who text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'library and extension have the same version', dataops._library_version() = e.extversion,
+           'ALTER EXTENSION dataops UPDATE; and reconnect', 'owner of the extension'
+    FROM pg_extension e WHERE e.extname = 'dataops'
+    UNION ALL SELECT 'the database is encoded in UTF8', getdatabaseencoding() = 'UTF8',
+           'CREATE DATABASE … ENCODING ''UTF8'' TEMPLATE template0, and install dataops there', 'a role with CREATEDB'
+    UNION ALL SELECT 'the server accepts writes', NOT pg_is_in_recovery(), 'connect to the primary server', 'you'
+    UNION ALL SELECT 'pipelines may run in this database', dataops._installation_ok(),
+           'SELECT * FROM dataops.check_restore(); SELECT dataops.adopt()', 'owner of the database'
+    UNION ALL SELECT format('worker slots are free (%s)', f.free_slots), f.free_slots > 0,
+           'ALTER SYSTEM SET max_worker_processes = ' || current_setting('max_worker_processes')::integer + 8 || '; and restart; until then runs go one by one',
+           'administrator of the server'
+    FROM dataops._server_facts() f
+    UNION ALL SELECT 'dataops.file_root is set (needed by dataops_file only)', nullif(f.file_root, false),
+           'ALTER SYSTEM SET dataops.file_root = ''/folder''; SELECT pg_reload_conf()', 'administrator of the server'
+    FROM dataops._server_facts() f
+    UNION ALL SELECT 'dataops.network_limit is set (else every host with a public address may be called)', nullif(f.network_limit, false),
+           'ALTER SYSTEM SET dataops.network_limit = ''api.example.com''; SELECT pg_reload_conf()', 'administrator of the server'
+    FROM dataops._server_facts() f
+$$;
+COMMENT ON FUNCTION dataops._doctor_server() IS 'doctor() about the server and the installation.';
+
+CREATE OR REPLACE FUNCTION dataops._tick_job() RETURNS text
+LANGUAGE sql STABLE
+RETURN pg_catalog.format('SELECT cron.schedule_in_database(%L, ''* * * * *'', ''CALL dataops.tick()'', %L)',
+    'dataops tick ' OPERATOR(pg_catalog.||) pg_catalog.current_database(), pg_catalog.current_database());
+COMMENT ON FUNCTION dataops._tick_job() IS 'The statement that makes pg_cron call tick() here, for an administrator in pg_cron''s database.';
+
+CREATE OR REPLACE FUNCTION dataops._doctor_clock() RETURNS TABLE (item text, ok boolean, fix text, who text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    cron_database text := (SELECT f.cron_database FROM dataops._server_facts() f);
+    jobs integer := 0;
+BEGIN
+    IF cron_database IS NULL THEN
+        RETURN QUERY VALUES ('pg_cron is loaded by the server', false,
+            'ALTER SYSTEM SET shared_preload_libraries = ''pg_cron''; and restart; or call CALL dataops.tick() each minute from outside',
+            'administrator of the server');
+        RETURN;
+    ELSIF cron_database <> current_database() THEN
+        RETURN QUERY VALUES (format('pg_cron lives in database %s, which has a job for dataops.tick() here', cron_database), NULL::boolean,
+            dataops._tick_job(), format('administrator of database %s', cron_database));
+        RETURN;
+    ELSIF to_regclass('cron.job') IS NULL THEN
+        RETURN QUERY VALUES ('pg_cron is installed in this database', false, 'CREATE EXTENSION pg_cron', 'administrator of the server');
+        RETURN;
+    ELSIF NOT has_schema_privilege('cron', 'USAGE') THEN
+        RETURN QUERY VALUES ('the current role may use pg_cron', false, format('GRANT USAGE ON SCHEMA cron TO %I', current_user),
+            'administrator of the server');
+        RETURN;
+    END IF;
+    EXECUTE 'SELECT count(*) FROM cron.job WHERE active AND database = current_database() AND command ~ ''dataops\.tick''' INTO jobs;
+    -- pg_cron shows each role only its own jobs
+    RETURN QUERY VALUES ('a job of pg_cron that the current role may see calls dataops.tick()', CASE WHEN jobs > 0 THEN true
+            WHEN pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass('cron.job')), 'USAGE') THEN false END,
+        'SELECT cron.schedule(''dataops tick'', ''* * * * *'', ''CALL dataops.tick()''); dataops.schedule() does it too', 'you');
+END
+$$;
+COMMENT ON FUNCTION dataops._doctor_clock() IS 'doctor() about who calls tick().';
+
+CREATE OR REPLACE FUNCTION dataops._doctor_rights() RETURNS TABLE (item text, ok boolean, fix text, who text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('%I may create schemas in database %I', current_user, current_database()),
+           has_database_privilege(current_database(), 'CREATE'),
+           format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user), 'owner of the database'
+    UNION ALL
+    SELECT format('%I may create connections of %I', current_user, w.fdwname), has_foreign_data_wrapper_privilege(w.oid, 'USAGE'),
+           format('SELECT dataops.grant_role(%L, ''developer'')', current_user), 'administrator of dataops or owner of the database'
+    FROM pg_foreign_data_wrapper w WHERE w.fdwname LIKE 'dataops\_%' AND w.fdwname <> 'dataops_file'
+$$;
+COMMENT ON FUNCTION dataops._doctor_rights() IS 'doctor() about the rights of the current role.';
+
+CREATE OR REPLACE FUNCTION dataops._doctor_runs() RETURNS TABLE (item text, ok boolean, fix text, who text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT concat('schedules start in time', ': ' || string_agg(s.pipeline || ' is late', ', ' ORDER BY s.pipeline)), count(*) = 0,
+           'CALL dataops.tick()', 'an operator' FROM dataops.schedules s WHERE s.overdue_by IS NOT NULL
+    UNION ALL
+    SELECT concat('no run died', ': ' || string_agg(DISTINCT r.pipeline, ', ')), count(*) = 0, 'CALL dataops.tick()', 'an operator'
+    FROM dataops.runs r WHERE r.state = 'interrupted'
+    UNION ALL
+    SELECT concat('no pipeline has failed', ': ' || string_agg(DISTINCT f.pipeline, ', ')), count(*) = 0,
+           'SELECT pipeline, step, error, next_statement FROM dataops.failures', 'an operator'
+    FROM dataops.failures f WHERE f.state = 'failed'
+$$;
+COMMENT ON FUNCTION dataops._doctor_runs() IS 'doctor() about pipelines that do not go on by themselves.';
+
+CREATE OR REPLACE FUNCTION dataops.doctor() RETURNS TABLE (item text, ok boolean, fix text, who text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT d.item, d.ok, CASE WHEN d.ok THEN NULL ELSE d.fix END, CASE WHEN d.ok THEN NULL ELSE d.who END
+    FROM (SELECT * FROM dataops._doctor_server() UNION ALL SELECT * FROM dataops._doctor_clock()
+          UNION ALL SELECT * FROM dataops._doctor_rights() UNION ALL SELECT * FROM dataops._doctor_runs()) d
+$$;
+COMMENT ON FUNCTION dataops.doctor() IS 'What is in order for the current role and what is not: the statement that mends it and who must run it. ok is null for what is not needed by everybody or cannot be seen from here.';
+
+-- ---- who may do what ----
+
+-- The one list of levels.  Each level may also do what those below it may.  A function that is not listed is for nobody but the installing role.
+CREATE OR REPLACE FUNCTION dataops._level_of(routine name) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN routine IN ('explain_run', 'doctor', 'plan', 'wait', 'definition', 'export_spec', 'records', 'metrics', 'report',
+            'start_ts', 'end_ts', 'var', 'var_json', 'yaml', 'schedule_command') THEN 'viewer'
+        WHEN routine IN ('run', 'start', 'cancel', 'retry', 'backfill', 'tick', 'schedule', 'unschedule', 'pause', 'resume',
+            'accept_check', 'skip_step', 'replay_quarantine', 'preview', 'test_connection') THEN 'operator'
+        WHEN routine ~ '^(create|add|alter|drop)_' OR routine IN ('apply', 'set_var', 'set_secret', 'bigquery', 'test', 'infer',
+            'deploy', 'rollback', 'diff', 'unset_var', 'drop_secret') THEN 'developer'
+        WHEN routine IN ('grant_role', 'revoke_role', 'grant_reference', 'revoke_reference', 'set_setting', 'adopt', 'check_restore') THEN 'admin'
+    END
+$$;
+COMMENT ON FUNCTION dataops._level_of(name) IS 'The lowest level that may call a public function of dataops.';
+
+CREATE OR REPLACE FUNCTION dataops._may_call(level text, routine pg_proc) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- What views and public functions call on behalf of their caller is marked by the installing role's grant option.
+    SELECT CASE WHEN routine.proname LIKE '\_%' THEN EXISTS (
+            SELECT FROM aclexplode(routine.proacl) a JOIN pg_extension e ON e.extname = 'dataops' AND e.extowner = a.grantee
+            WHERE a.privilege_type = 'EXECUTE' AND a.is_grantable)
+        ELSE coalesce(array_position(levels, dataops._level_of(routine.proname)) <= array_position(levels, level), false)
+    END
+    FROM (VALUES ('{viewer,operator,developer,admin}'::text[])) AS l(levels)
+$$;
+COMMENT ON FUNCTION dataops._may_call(text, pg_proc) IS 'Does a level include calling this function?';
+
+CREATE OR REPLACE FUNCTION dataops._take_rights(role regrole) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wrapper name;
+BEGIN
+    EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA dataops FROM %s', role);
+    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA dataops FROM %s', role);
+    EXECUTE format('REVOKE ALL ON SCHEMA dataops FROM %s', role);
+    FOR wrapper IN SELECT w.fdwname FROM pg_foreign_data_wrapper w WHERE w.fdwname LIKE 'dataops\_%' LOOP
+        EXECUTE format('REVOKE ALL ON FOREIGN DATA WRAPPER %I FROM %s', wrapper, role);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION dataops._take_rights(regrole) IS 'Takes all rights on dataops from a role.';
+
+CREATE OR REPLACE FUNCTION dataops._give_rights(role regrole, level text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    member text;
+BEGIN
+    EXECUTE format('GRANT USAGE ON SCHEMA dataops TO %s', role);
+    FOR member IN SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'dataops'::regnamespace AND c.relkind = 'v' LOOP
+        EXECUTE format('GRANT SELECT ON %s TO %s', member, role);
+    END LOOP;
+    FOR member IN SELECT p.oid::regprocedure FROM pg_proc p
+        WHERE p.pronamespace = 'dataops'::regnamespace AND dataops._may_call(level, p)
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', member, role);
+    END LOOP;
+    IF level NOT IN ('developer', 'admin') THEN
+        RETURN;
+    END IF;
+    -- who may make file stores on the server's disk, its administrator says
+    FOR member IN SELECT w.fdwname FROM pg_foreign_data_wrapper w WHERE w.fdwname LIKE 'dataops\_%' AND w.fdwname <> 'dataops_file' LOOP
+        EXECUTE format('GRANT USAGE ON FOREIGN DATA WRAPPER %I TO %s', member, role);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION dataops._give_rights(regrole, text) IS 'Gives a role the rights of a level.';
+
+CREATE OR REPLACE FUNCTION dataops._set_level(role regrole, level text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    DELETE FROM dataops.role_level r WHERE r.role = role;
+    -- the installing role and the owner of the objects have all rights already and must keep them
+    IF role NOT IN (SELECT e.extowner FROM pg_extension e WHERE e.extname = 'dataops'
+                    UNION ALL SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'dataops') THEN
+        PERFORM dataops._take_rights(role);
+        IF level IS NOT NULL THEN
+            PERFORM dataops._give_rights(role, level);
+        END IF;
+    END IF;
+    IF level IS NOT NULL THEN
+        INSERT INTO dataops.role_level VALUES (role, level);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION dataops._set_level(regrole, text) IS 'What grant_role() and revoke_role() do once the caller''s right is checked; called by the library, as the owner of the objects.';
+
+CREATE OR REPLACE FUNCTION dataops.grant_role(role regrole, level text) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_grant_role';
+COMMENT ON FUNCTION dataops.grant_role(regrole, text) IS 'Gives a role a level, instead of the one it has: viewer reads, operator also runs and repairs, developer also defines, admin also grants and sees what others own. Only an administrator of dataops or the owner of the database may.';
+
+CREATE OR REPLACE FUNCTION dataops.revoke_role(role regrole) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_revoke_role';
+COMMENT ON FUNCTION dataops.revoke_role(regrole) IS 'Takes all rights on dataops from a role; what it owns stays.';
+
+-- ---- what people set ----
+
+CREATE OR REPLACE FUNCTION dataops.set_setting(name text, value text) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'dataops_set_setting';
+COMMENT ON FUNCTION dataops.set_setting(text, text) IS 'Changes a setting of this database: allowed_hosts (comma-separated, narrows dataops.network_limit), archive (the store that new fetch steps keep raw objects in). Null takes it away. For administrators.';
+
+CREATE OR REPLACE FUNCTION dataops._set_var(name text, value jsonb, env text) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'dataops__set_var';
+COMMENT ON FUNCTION dataops._set_var(text, jsonb, text) IS 'What the forms of set_var() do.';
+
+CREATE OR REPLACE FUNCTION dataops.set_var(name text, value text, env text DEFAULT NULL) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS 'SELECT dataops._set_var(name, to_jsonb(value), env)';
+COMMENT ON FUNCTION dataops.set_var(text, text, text) IS 'Sets what var(name) gives in an environment, the current one by default. It belongs to who sets it first.';
+
+CREATE OR REPLACE FUNCTION dataops.set_var(name text, value anyelement, env text DEFAULT NULL) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS 'SELECT dataops._set_var(name, to_jsonb(value), env)';
+COMMENT ON FUNCTION dataops.set_var(text, anyelement, text) IS 'As with a text, for numbers, jsonb and all other types; var_json(name) gives it back as jsonb.';
+
+-- ---- copies ----
+
+CREATE OR REPLACE FUNCTION dataops.adopt() RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'dataops_adopt';
+COMMENT ON FUNCTION dataops.adopt() IS 'From now on pipelines run in this database. Needed once after a restore or a copy; make sure first that they no longer run in the original. Only an administrator of dataops or the owner of the database may.';
+
+CREATE OR REPLACE FUNCTION dataops._connections_in_use() RETURNS TABLE (server name, wrapper name, owner regrole, needs_mapping boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT DISTINCT used.server, w.fdwname, d.owner,
+           w.fdwname NOT IN ('dataops_file', 'dataops_postgres')
+           AND NOT (w.fdwname = 'dataops_http' AND NOT EXISTS (SELECT FROM pg_options_to_table(s.srvoptions) o
+                                                               WHERE o.option_name = 'auth' AND o.option_value <> 'none'))
+    FROM dataops.deployment p
+    JOIN dataops.definition d ON d.id = p.definition
+    CROSS JOIN LATERAL (VALUES ((d.spec ->> 'server')::name), ((d.spec ->> 'archive')::name)) AS used(server)
+    LEFT JOIN pg_foreign_server s ON s.srvname = used.server
+    LEFT JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
+    WHERE used.server IS NOT NULL
+$$;
+COMMENT ON FUNCTION dataops._connections_in_use() IS 'The servers that current definitions name; wrapper is null for one that does not exist.';
+
+CREATE OR REPLACE FUNCTION dataops.check_restore() RETURNS TABLE (item text, missing text, fix text, who text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'connection', c.server::text, format('CREATE SERVER %I FOREIGN DATA WRAPPER …', c.server), c.owner::text
+    FROM dataops._connections_in_use() c WHERE c.wrapper IS NULL
+    UNION ALL
+    SELECT 'user mapping', format('of %s for server %s', c.owner, c.server),
+           format('CREATE USER MAPPING FOR %s SERVER %I OPTIONS (…)', c.owner, c.server), c.owner::text
+    FROM dataops._connections_in_use() c
+    WHERE c.needs_mapping AND NOT EXISTS (SELECT FROM pg_user_mappings m WHERE m.srvname = c.server AND m.umuser IN (0, c.owner))
+    UNION ALL
+    SELECT DISTINCT 'secret', substr(o.option_value, 8), format('SELECT dataops.set_secret(%L, …)', substr(o.option_value, 8)), m.usename::text
+    FROM pg_user_mappings m
+    JOIN pg_foreign_server s ON s.oid = m.srvid
+    JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw AND w.fdwname LIKE 'dataops\_%'
+    CROSS JOIN LATERAL pg_options_to_table(m.umoptions) o
+    WHERE o.option_value LIKE 'secret:%' AND NOT EXISTS (SELECT FROM dataops.secret k WHERE k.name = substr(o.option_value, 8))
+    UNION ALL
+    SELECT DISTINCT 'role', d.owner::oid::text, format('define %s again as a role that exists', d.object), 'a developer'
+    FROM dataops.deployment p JOIN dataops.definition d ON d.id = p.definition
+    WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = d.owner)
+    UNION ALL
+    SELECT 'rights', format('of %s, level %s', l.role, l.level), format('SELECT dataops.grant_role(%L, %L)', l.role, l.level),
+           'administrator of dataops or owner of the database'
+    FROM dataops.role_level l JOIN pg_roles r ON r.oid = l.role WHERE NOT has_schema_privilege(l.role, 'dataops', 'USAGE')
+    UNION ALL
+    SELECT 'clock', d.item, d.fix, d.who FROM dataops._doctor_clock() d
+    WHERE d.ok IS NOT TRUE AND EXISTS (SELECT FROM dataops.schedule s WHERE s.state = 'active')
+    UNION ALL
+    SELECT 'adoption', format('of database %s', current_database()), 'SELECT dataops.adopt()', 'administrator of dataops or owner of the database'
+    WHERE NOT dataops._installation_ok()
+$$;
+COMMENT ON FUNCTION dataops.check_restore() IS 'What a dump could not bring along and somebody must make again before adopt(): mappings, secrets, roles, rights, the job that calls tick().';
+
+-- For nobody: the library calls _set_level() as the owner of the objects, and it calls the others.
+REVOKE ALL ON FUNCTION dataops._may_call(text, pg_proc), dataops._take_rights(regrole), dataops._give_rights(regrole, text),
+    dataops._set_level(regrole, text), dataops._connections_in_use() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION dataops._spoken(timestamptz), dataops._spoken(interval), dataops._explain_head(dataops.runs),
+    dataops._explain_step(dataops.step_runs), dataops.explain_run(uuid), dataops._library_version(), dataops._installation_ok(),
+    dataops._server_facts(), dataops._doctor_server(), dataops._tick_job(), dataops._doctor_clock(), dataops._doctor_rights(),
+    dataops._doctor_runs(), dataops.doctor(), dataops._level_of(name), dataops.grant_role(regrole, text), dataops.revoke_role(regrole),
+    dataops.set_setting(text, text), dataops._set_var(text, jsonb, text), dataops.set_var(text, text, text),
+    dataops.set_var(text, anyelement, text), dataops.adopt(), dataops.check_restore() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION dataops._spoken(timestamptz), dataops._spoken(interval), dataops._explain_head(dataops.runs),
+    dataops._explain_step(dataops.step_runs), dataops.explain_run(uuid), dataops._library_version(), dataops._installation_ok(),
+    dataops._server_facts(), dataops._doctor_server(), dataops._tick_job(), dataops._doctor_clock(), dataops._doctor_rights(),
+    dataops._doctor_runs(), dataops.doctor(), dataops._level_of(name), dataops.grant_role(regrole, text), dataops.revoke_role(regrole),
+    dataops.set_setting(text, text), dataops._set_var(text, jsonb, text), dataops.set_var(text, text, text),
+    dataops.set_var(text, anyelement, text), dataops.adopt(), dataops.check_restore() TO @extowner@ WITH GRANT OPTION;

@@ -1,0 +1,7 @@
+-- For the tests of core/json.h.
+CREATE FUNCTION dataops._test_json_error(body bytea)
+RETURNS text LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_test_json_error';
+CREATE FUNCTION dataops._test_json_reply(body bytea, path text)
+RETURNS text LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_test_json_reply';
+REVOKE ALL ON FUNCTION dataops._test_json_error, dataops._test_json_reply FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION dataops._test_json_error, dataops._test_json_reply TO @extowner@;

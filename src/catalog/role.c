@@ -1,0 +1,134 @@
+/*
+ * role.c
+ *	  The levels of grant_role(), and the filter of the views.  The rights are given by a function in
+ *	  SQL that nobody may call; the checks are here, because here the current user is still the
+ *	  caller: in a SECURITY DEFINER function it would be the extension's owner, and the role of the
+ *	  session may be an administrator who runs somebody else's pipeline.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "catalog/role.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_database.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/syscache.h"
+
+#include "catalog/definition.h"
+#include "catalog/sql.h"
+#include "core/error.h"
+
+static const char *const levels[] = {"viewer", "operator", "developer", "admin"};
+
+static bool
+owns_database(Oid role)
+{
+	HeapTuple	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for database %u", MyDatabaseId);
+	owner = ((Form_pg_database) GETSTRUCT(tuple))->datdba;
+	ReleaseSysCache(tuple);
+	return has_privs_of_role(role, owner);
+}
+
+void
+role_check_admin(const char *action)
+{
+	if (role_has_level(GetUserId(), "admin") || owns_database(GetUserId()))
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("permission denied to %s", action),
+			errhint("An administrator of dataops or the owner of the database must do this."));
+}
+
+static void
+check_level(const char *level)
+{
+	const char *nearest;
+
+	for (int i = 0; i < lengthof(levels); i++)
+		if (strcmp(level, levels[i]) == 0)
+			return;
+	nearest = nearest_name(level, levels, lengthof(levels));
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("level \"%s\" does not exist", error_clean(level, strlen(level), 100)),
+			nearest ? errhint("Perhaps you meant \"%s\".", nearest) :
+			errhint("Levels are viewer, operator, developer and admin."));
+}
+
+/* Makes "level" (NULL: none) the level of "role". */
+static void
+set_level(Oid role, const char *level)
+{
+	static const char sql[] = "SELECT dataops._set_level($1::regrole, $2)";
+	SqlArgs		args = {0};
+	char	   *name = GetUserNameFromId(role, false);
+	Datum		detail;
+
+	sql_add_oid(&args, role);
+	sql_add_text(&args, level);
+	sql_run_own(sql, &args);
+	detail = DirectFunctionCall1(jsonb_in,
+								 CStringGetDatum(level ? psprintf("{\"level\": \"%s\"}", level) : "{}"));
+	audit_record(level ? "grant role" : "revoke role", name, DatumGetJsonbP(detail));
+}
+
+PG_FUNCTION_INFO_V1(dataops_grant_role);
+
+/* grant_role(role, level) */
+Datum
+dataops_grant_role(PG_FUNCTION_ARGS)
+{
+	char	   *level = text_to_cstring(PG_GETARG_TEXT_PP(1));
+
+	role_check_admin("grant levels of dataops");
+	check_level(level);
+	set_level(PG_GETARG_OID(0), level);
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(dataops_revoke_role);
+
+/* revoke_role(role) */
+Datum
+dataops_revoke_role(PG_FUNCTION_ARGS)
+{
+	role_check_admin("revoke levels of dataops");
+	set_level(PG_GETARG_OID(0), NULL);
+	PG_RETURN_VOID();
+}
+
+/* What _may_see() remembers while a query runs. */
+typedef struct Viewer
+{
+	Oid			user;
+	bool		is_admin;
+} Viewer;
+
+PG_FUNCTION_INFO_V1(dataops__may_see);
+
+/* _may_see(owner) → may the current user, who reads the view, see what "owner" owns? NULL: nobody's */
+Datum
+dataops__may_see(PG_FUNCTION_ARGS)
+{
+	Viewer	   *viewer = fcinfo->flinfo->fn_extra;
+
+	if (!PG_ARGISNULL(0) && has_privs_of_role(GetUserId(), PG_GETARG_OID(0)))
+		PG_RETURN_BOOL(true);
+	if (viewer == NULL || viewer->user != GetUserId())
+	{
+		viewer = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(Viewer));
+		viewer->user = GetUserId();
+		viewer->is_admin = role_has_level(viewer->user, "admin");
+		fcinfo->flinfo->fn_extra = viewer;
+	}
+	PG_RETURN_BOOL(viewer->is_admin);
+}

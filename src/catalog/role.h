@@ -1,0 +1,19 @@
+/*
+ * role.h
+ *	  Who administers dataops and who sees whose pipelines.  The levels themselves and what each may
+ *	  do are one table in SQL, dataops._level_of().
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#ifndef DATAOPS_ROLE_H
+#define DATAOPS_ROLE_H
+
+#include "postgres.h"
+
+/*
+ * Throws 42501 unless the current user has the level "admin", is a superuser or has the rights of
+ * the database's owner.  "action" ends the message: "permission denied to …".
+ */
+extern void role_check_admin(const char *action);
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * crypto.c
+ *	  The only file that includes OpenSSL.
+ *
+ * A cipher handle lives inside one function that allocates and throws only when the handle does not
+ * exist: so none is leaked, and no key schedule stays in memory.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "core/crypto.h"
+
+#include "core/compat.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#define SEAL_MAX	(1024 * 1024)
+
+pg_noreturn static void throw_failure(const char *what);
+
+static void
+throw_failure(const char *what)
+{
+	unsigned long code = ERR_get_error();
+	char		detail[256] = "unknown reason";
+
+	if (code != 0)
+		ERR_error_string_n(code, detail, sizeof(detail));
+	ERR_clear_error();
+	ereport(ERROR,
+			errcode(ERRCODE_INTERNAL_ERROR),
+			errmsg("could not %s", what),
+			errdetail("OpenSSL says: %s.", detail));
+}
+
+void
+crypto_sha256(CryptoBytes input, uint8 digest[CRYPTO_SHA256_LENGTH])
+{
+	if (EVP_Digest(input.data, input.length, digest, NULL, EVP_sha256(), NULL) != 1)
+		throw_failure("compute a SHA-256 digest");
+}
+
+char *
+crypto_sha256_hex(CryptoBytes input)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8		digest[CRYPTO_SHA256_LENGTH];
+	char	   *hex = palloc(2 * CRYPTO_SHA256_LENGTH + 1);
+
+	crypto_sha256(input, digest);
+	for (int i = 0; i < CRYPTO_SHA256_LENGTH; i++)
+	{
+		hex[2 * i] = digits[digest[i] >> 4];
+		hex[2 * i + 1] = digits[digest[i] & 0x0F];
+	}
+	hex[2 * CRYPTO_SHA256_LENGTH] = '\0';
+	return hex;
+}
+
+/* Ciphertext and tag to "out" (plain.length + CRYPTO_TAG_LENGTH). Neither allocates nor throws. */
+static bool
+encrypt(EVP_CIPHER_CTX *cipher, CryptoBytes plain, CryptoBytes context, uint8 *out)
+{
+	int			used;
+
+	return EVP_EncryptUpdate(cipher, NULL, &used, context.data, (int) context.length) == 1 &&
+		EVP_EncryptUpdate(cipher, out, &used, plain.data, (int) plain.length) == 1 &&
+		EVP_EncryptFinal_ex(cipher, out + plain.length, &used) == 1 &&
+		EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, CRYPTO_TAG_LENGTH,
+							out + plain.length) == 1;
+}
+
+bytea *
+crypto_seal(const uint8 key[CRYPTO_KEY_LENGTH], CryptoBytes plain, CryptoBytes context)
+{
+	size_t		size = VARHDRSZ + CRYPTO_NONCE_LENGTH + plain.length + CRYPTO_TAG_LENGTH;
+	bytea	   *sealed;
+	uint8	   *nonce;
+	EVP_CIPHER_CTX *cipher;
+	bool		done;
+
+	if (plain.length > SEAL_MAX || context.length > SEAL_MAX)
+		ereport(ERROR,
+				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("could not encrypt a secret longer than %d bytes", SEAL_MAX));
+	sealed = palloc(size);
+	SET_VARSIZE(sealed, size);
+	nonce = (uint8 *) VARDATA(sealed);
+	if (!pg_strong_random(nonce, CRYPTO_NONCE_LENGTH))
+		ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not get random bytes"));
+
+	cipher = EVP_CIPHER_CTX_new();
+	done = cipher != NULL &&
+		EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
+		encrypt(cipher, plain, context, nonce + CRYPTO_NONCE_LENGTH);
+	EVP_CIPHER_CTX_free(cipher);
+	if (!done)
+		throw_failure("encrypt a secret");
+	return sealed;
+}
+
+/* Plain bytes to "out"; *genuine tells whether the tag fits. Neither allocates nor throws. */
+static bool
+decrypt(EVP_CIPHER_CTX *cipher, CryptoBytes ciphertext, CryptoBytes context, uint8 *out,
+		bool *genuine)
+{
+	const uint8 *tag = ciphertext.data + ciphertext.length;
+	int			used;
+
+	if (EVP_DecryptUpdate(cipher, NULL, &used, context.data, (int) context.length) != 1 ||
+		EVP_DecryptUpdate(cipher, out, &used, ciphertext.data, (int) ciphertext.length) != 1 ||
+		EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, CRYPTO_TAG_LENGTH,
+							unconstify(uint8 *, tag)) != 1)
+		return false;
+	*genuine = EVP_DecryptFinal_ex(cipher, out + ciphertext.length, &used) == 1;
+	return true;
+}
+
+char *
+crypto_open(const uint8 key[CRYPTO_KEY_LENGTH], CryptoBytes sealed, CryptoBytes context,
+			size_t *length)
+{
+	CryptoBytes ciphertext;
+	uint8	   *plain;
+	EVP_CIPHER_CTX *cipher;
+	bool		genuine = false;
+	bool		done;
+
+	if (sealed.length < CRYPTO_NONCE_LENGTH + CRYPTO_TAG_LENGTH || context.length > SEAL_MAX ||
+		sealed.length > SEAL_MAX + CRYPTO_NONCE_LENGTH + CRYPTO_TAG_LENGTH)
+		return NULL;
+	ciphertext.data = sealed.data + CRYPTO_NONCE_LENGTH;
+	ciphertext.length = sealed.length - CRYPTO_NONCE_LENGTH - CRYPTO_TAG_LENGTH;
+	plain = palloc0(ciphertext.length + 1);
+
+	cipher = EVP_CIPHER_CTX_new();
+	done = cipher != NULL &&
+		EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, sealed.data) == 1 &&
+		decrypt(cipher, ciphertext, context, plain, &genuine);
+	EVP_CIPHER_CTX_free(cipher);
+	if (!done || !genuine)
+	{
+		crypto_wipe(plain, ciphertext.length);
+		pfree(plain);
+		if (!done)
+			throw_failure("decrypt a secret");
+		ERR_clear_error();
+		return NULL;
+	}
+	*length = ciphertext.length;
+	return (char *) plain;
+}
+
+void
+crypto_wipe(void *secret, size_t length)
+{
+	OPENSSL_cleanse(secret, length);
+}

@@ -1,0 +1,43 @@
+/*
+ * spool.h
+ *	  Bytes written once and read once or more: in memory up to a threshold, then in a temporary
+ *	  file that outlives transactions. Memory stays flat however long the sequence is.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#ifndef DATAOPS_SPOOL_H
+#define DATAOPS_SPOOL_H
+
+#include "postgres.h"
+
+#define SPOOL_MEMORY	((size_t) 4 * 1024 * 1024)	/* bytes kept in memory before a file is made */
+
+typedef struct Spool Spool;
+
+/* Megabytes that all spools of this process together may keep in files. */
+extern int	spool_limit_mb;
+
+/*
+ * An empty spool. It, its memory and its file live until "owner" is reset or deleted.
+ */
+extern Spool *spool_create(MemoryContext owner);
+
+/*
+ * Adds bytes at the end. Not allowed once reading has begun. Throws 54000 over spool_limit_mb and
+ * an I/O error when the disk refuses; the spool is then good for nothing but release.
+ */
+extern void spool_write(Spool *spool, const char *bytes, size_t length);
+
+/* From here on (again) reading, from the first byte. Must be called before the first read. */
+extern void spool_rewind(Spool *spool);
+
+/*
+ * The next run of bytes: true and *bytes, *length (> 0), or false at the end. The bytes belong to
+ * the spool and are good until its next call. What fits in memory comes as one run, uncopied.
+ */
+extern bool spool_read(Spool *spool, const char **bytes, size_t *length);
+
+/* Bytes written so far. */
+extern uint64 spool_size(const Spool *spool);
+
+#endif

@@ -1,0 +1,447 @@
+/*
+ * transfer.c
+ *	  A pool of connections, its transfers, and the wait for them.
+ *
+ *	  A transfer goes queued → running → ended → finished → delivered, and is in the pool's list of that
+ *	  name. Callbacks of the library run only inside pool_act(), with signals blocked; everything that
+ *	  may throw happens after it, on lists that an error leaves consistent.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "net/transfer.h"
+
+#include <signal.h>
+
+#include "miscadmin.h"
+#include "net/exchange.h"
+#include "net/wait.h"
+#include "utils/memutils.h"
+
+#define DEFAULT_CONNECTIONS	16
+#define READY_AT_ONCE		64	/* sockets looked at per wait */
+
+static uint32
+wait_event_http(void)
+{
+	static uint32 event = 0;
+
+	if (event == 0)
+		event = compat_wait_event("DataopsHttp");
+	return event;
+}
+
+/* --- the pool --- */
+
+static void
+library_open(void)
+{
+	static bool opened = false;
+
+	if (!opened && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		ereport(ERROR,
+				errcode(ERRCODE_SYSTEM_ERROR),
+				errmsg("could not initialize libcurl"));
+	opened = true;
+}
+
+/* Callback of the library: from here on wait for this on that socket. */
+static int
+on_watch(CURL *handle, curl_socket_t socket, int what, void *arg, void *unused)
+{
+	HttpPool   *pool = arg;
+	uint32		events = 0;
+
+	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
+		events |= WL_SOCKET_READABLE;
+	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
+		events |= WL_SOCKET_WRITEABLE;
+	return watch_note(pool->watch, socket, events) ? 0 : -1;
+}
+
+/* Callback of the library: call again at that time. */
+static int
+on_timer(CURLM *multi, long timeout_ms, void *arg)
+{
+	HttpPool   *pool = arg;
+
+	pool->timer_at = timeout_ms < 0 ? -1 : wait_clock_ms() + timeout_ms;
+	return 0;
+}
+
+/* Takes the handle away from a running transfer, ready for the next. Does not throw. */
+static void
+transfer_detach(HttpTransfer *transfer)
+{
+	HttpPool   *pool = transfer->pool;
+
+	curl_multi_remove_handle(pool->multi, transfer->handle);
+	curl_easy_reset(transfer->handle);	/* nothing may point to the transfer any more */
+	pool->idle[pool->nidle++] = transfer->handle;
+	transfer->handle = NULL;
+}
+
+/* Takes the transfer out of its pool, whatever its state. Does not throw. */
+static void
+transfer_leave(HttpTransfer *transfer)
+{
+	if (transfer->pool == NULL)
+		return;
+	if (transfer->handle != NULL)
+		transfer_detach(transfer);
+	if (transfer->in_received)
+		dlist_delete(&transfer->received_node);
+	transfer->in_received = false;
+	if (transfer->state != TRANSFER_DELIVERED)
+	{
+		dlist_delete(&transfer->node);
+		transfer->pool->pending--;
+	}
+	transfer->state = TRANSFER_DELIVERED;
+	transfer->pool = NULL;
+}
+
+static void
+list_leave(dlist_head *transfers)
+{
+	while (!dlist_is_empty(transfers))
+		transfer_leave(dlist_head_element(HttpTransfer, node, transfers));
+}
+
+static void
+pool_free(void *arg)
+{
+	HttpPool   *pool = arg;
+
+	list_leave(&pool->queued);
+	list_leave(&pool->running);
+	list_leave(&pool->ended);
+	list_leave(&pool->finished);
+	for (int i = 0; i < pool->nhandles; i++)
+		curl_easy_cleanup(pool->handles[i]);
+	if (pool->multi != NULL)
+		curl_multi_cleanup(pool->multi);
+	curl_slist_free_all(pool->resolve);
+}
+
+static void
+pool_copy_options(HttpPool *pool, const PoolOptions *options)
+{
+	if (options->ca_bundle != NULL)
+	{
+		pool->ca_bundle.data = MemoryContextStrdup(pool->memory, options->ca_bundle);
+		pool->ca_bundle.len = strlen(options->ca_bundle);
+		pool->ca_bundle.flags = CURL_BLOB_NOCOPY;
+	}
+	for (int i = 0; i < options->nresolve; i++)
+	{
+		struct curl_slist *longer = curl_slist_append(pool->resolve, options->resolve[i]);
+
+		if (longer == NULL)
+			ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+		pool->resolve = longer;
+	}
+}
+
+HttpPool *
+pool_create(MemoryContext owner, const PoolOptions *options)
+{
+	MemoryContext memory = AllocSetContextCreate(owner, "dataops connections",
+												 ALLOCSET_SMALL_SIZES);
+	HttpPool   *pool = MemoryContextAllocZero(memory, sizeof(HttpPool));
+
+	library_open();
+	pool->memory = memory;
+	pool->gate = options->gate;
+	pool->limits = options->limits;
+	pool->connections = options->connections > 0 ? options->connections : DEFAULT_CONNECTIONS;
+	pool->handles = MemoryContextAlloc(memory, pool->connections * sizeof(CURL *));
+	pool->idle = MemoryContextAlloc(memory, pool->connections * sizeof(CURL *));
+	pool->timer_at = -1;
+	dlist_init(&pool->queued);
+	dlist_init(&pool->running);
+	dlist_init(&pool->ended);
+	dlist_init(&pool->finished);
+	dlist_init(&pool->received);
+	/* made before the callback is armed, hence released after it: closing sockets tells the watch */
+	pool->watch = watch_create(memory);
+	pool->release.func = pool_free;
+	pool->release.arg = pool;
+	MemoryContextRegisterResetCallback(memory, &pool->release);
+	pool_copy_options(pool, options);
+	pool->multi = curl_multi_init();
+	if (pool->multi == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, on_watch);
+	curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool);
+	curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
+	curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, (long) pool->connections);
+	return pool;
+}
+
+void
+pool_release(HttpPool *pool)
+{
+	MemoryContextDelete(pool->memory);
+}
+
+int
+pool_pending(const HttpPool *pool)
+{
+	return pool->pending;
+}
+
+/* --- transfers --- */
+
+static void
+transfer_move(HttpTransfer *transfer, dlist_head *list, TransferState state)
+{
+	dlist_delete(&transfer->node);
+	dlist_push_tail(list, &transfer->node);
+	transfer->state = state;
+}
+
+static void
+transfer_free(void *arg)
+{
+	HttpTransfer *transfer = arg;
+
+	transfer_leave(transfer);
+	exchange_release(transfer);
+}
+
+void
+transfer_release(HttpTransfer *transfer)
+{
+	MemoryContextDelete(transfer->memory);
+}
+
+HttpResponse *
+transfer_response(const HttpTransfer *transfer)
+{
+	return transfer->state == TRANSFER_DELIVERED ? transfer->response : NULL;
+}
+
+void *
+transfer_tag(const HttpTransfer *transfer)
+{
+	return transfer->tag;
+}
+
+/* Gives handles to queued transfers as long as there are any. */
+static void
+pool_refill(HttpPool *pool)
+{
+	while (!dlist_is_empty(&pool->queued) &&
+		   (pool->nidle > 0 || pool->nhandles < pool->connections))
+	{
+		HttpTransfer *transfer = dlist_head_element(HttpTransfer, node, &pool->queued);
+		CURLMcode	code;
+
+		if (pool->nidle == 0)
+		{
+			CURL	   *handle = curl_easy_init();
+
+			if (handle == NULL)
+				ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+			pool->handles[pool->nhandles++] = handle;
+			pool->idle[pool->nidle++] = handle;
+		}
+		transfer->handle = pool->idle[--pool->nidle];
+		transfer_move(transfer, &pool->running, TRANSFER_RUNNING);
+		exchange_setup(transfer);
+		code = curl_multi_add_handle(pool->multi, transfer->handle);
+		if (code != CURLM_OK)
+			elog(ERROR, "could not start a transfer: %s", curl_multi_strerror(code));
+	}
+}
+
+HttpTransfer *
+transfer_start(HttpPool *pool, const HttpRequest *request, void *tag)
+{
+	MemoryContext memory;
+	MemoryContext caller;
+	HttpTransfer *transfer;
+	HttpResponse *response;
+	char	   *why;
+
+	http_request_check(request);
+	memory = AllocSetContextCreate(CurrentMemoryContext, "dataops transfer", ALLOCSET_SMALL_SIZES);
+	caller = MemoryContextSwitchTo(memory);
+	transfer = palloc0(sizeof(HttpTransfer));
+	response = palloc0(sizeof(HttpResponse));
+	response->memory = memory;
+	response->limits = exchange_limits(&request->limits, &pool->limits);
+	response->body = spool_create(memory);
+	transfer->memory = memory;
+	transfer->response = response;
+	transfer->tag = tag;
+	transfer->method = pstrdup(request->method != NULL ? request->method : "GET");
+	transfer->url = pstrdup(request->url);
+	transfer->body = request->body;
+	transfer->body_length = request->body != NULL ? request->body_length : 0;
+	transfer->state = TRANSFER_DELIVERED;
+	transfer->release.func = transfer_free;
+	transfer->release.arg = transfer;
+	MemoryContextRegisterResetCallback(memory, &transfer->release);
+	exchange_headers(transfer, request);
+
+	transfer->pool = pool;
+	dlist_push_tail(&pool->queued, &transfer->node);
+	transfer->state = TRANSFER_QUEUED;
+	pool->pending++;
+	if (!gate_allows_url(pool->gate, transfer->url, &why))
+	{
+		http_response_fail(response, HTTP_BLOCKED, why);
+		transfer_move(transfer, &pool->finished, TRANSFER_FINISHED);
+	}
+	pool_refill(pool);
+	MemoryContextSwitchTo(caller);
+	return transfer;
+}
+
+/* --- waiting --- */
+
+/* Takes the handles of transfers that the library is done with. Does not throw. */
+static void
+pool_collect(HttpPool *pool)
+{
+	CURLMsg    *message;
+	int			left;
+
+	while ((message = curl_multi_info_read(pool->multi, &left)) != NULL)
+	{
+		CURLcode	code = message->data.result;
+		char	   *private;
+		HttpTransfer *transfer;
+
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+		transfer = (HttpTransfer *) private;
+		exchange_collect(transfer, code);
+		transfer_detach(transfer);
+		transfer_move(transfer, &pool->ended, TRANSFER_ENDED);
+	}
+}
+
+/*
+ * Lets the library act on sockets that are ready and on its timer. Any of these calls may start its
+ * resolver thread, which inherits the signal mask: with signals open, the server's would be handled
+ * in that thread.
+ */
+static CURLMcode
+pool_act(HttpPool *pool, const WaitEvent *ready, int nready)
+{
+	CURLMcode	code = CURLM_OK;
+	sigset_t	all;
+	sigset_t	saved;
+	int			running;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &saved);
+	for (int i = 0; i < nready && code == CURLM_OK; i++)
+	{
+		int			what = 0;
+
+		if (ready[i].events & WL_SOCKET_READABLE)
+			what |= CURL_CSELECT_IN;
+		if (ready[i].events & WL_SOCKET_WRITEABLE)
+			what |= CURL_CSELECT_OUT;
+		code = curl_multi_socket_action(pool->multi, ready[i].fd, what, &running);
+	}
+	if (code == CURLM_OK && pool->timer_at >= 0 && pool->timer_at <= wait_clock_ms())
+	{
+		pool->timer_at = -1;	/* told once; the library sets the next one within the call */
+		code = curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	}
+	pool_collect(pool);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	return code;
+}
+
+/* After the library has acted: stores what came, judges what ended. May throw. */
+static void
+pool_settle(HttpPool *pool)
+{
+	while (!dlist_is_empty(&pool->received))
+	{
+		HttpTransfer *transfer = dlist_head_element(HttpTransfer, received_node, &pool->received);
+
+		dlist_delete(&transfer->received_node);
+		transfer->in_received = false;
+		exchange_drain(transfer);
+	}
+	while (!dlist_is_empty(&pool->ended))
+	{
+		HttpTransfer *transfer = dlist_head_element(HttpTransfer, node, &pool->ended);
+
+		exchange_judge(transfer);
+		exchange_release(transfer);
+		transfer_move(transfer, &pool->finished, TRANSFER_FINISHED);
+	}
+}
+
+/* How long to sleep: until the caller's limit or the library's timer. -1 = neither. */
+static long
+pool_patience(const HttpPool *pool, int64 until)
+{
+	int64		now = wait_clock_ms();
+	int64		first = until;
+
+	if (pool->timer_at >= 0 && (first < 0 || pool->timer_at < first))
+		first = pool->timer_at;
+	return first < 0 ? -1 : Max(first - now, 0);
+}
+
+static void
+pool_pump(HttpPool *pool, int64 until)
+{
+	WaitEvent	ready[READY_AT_ONCE];
+	long		timeout = pool_patience(pool, until);
+	int			nready;
+	CURLMcode	code;
+
+	if (timeout != 0)
+		timeout = wait_begin(timeout);
+	nready = watch_wait(pool->watch, timeout, ready, lengthof(ready), wait_event_http());
+	code = pool_act(pool, ready, nready);
+	if (code != CURLM_OK)
+		elog(ERROR, "could not move transfers on: %s", curl_multi_strerror(code));
+	pool_settle(pool);
+	pool_refill(pool);
+}
+
+HttpTransfer *
+transfer_wait(HttpPool *pool, long timeout_ms)
+{
+	int64		until = timeout_ms < 0 ? -1 : wait_clock_ms() + timeout_ms;
+	bool		pumped = false;
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!dlist_is_empty(&pool->finished))
+		{
+			HttpTransfer *transfer = dlist_head_element(HttpTransfer, node, &pool->finished);
+
+			dlist_delete(&transfer->node);
+			transfer->state = TRANSFER_DELIVERED;
+			pool->pending--;
+			return transfer;
+		}
+		if (pool->pending == 0 || (pumped && until >= 0 && wait_clock_ms() >= until))
+			return NULL;
+		pool_pump(pool, until);
+		pumped = true;
+	}
+}
+
+HttpResponse *
+http_perform(HttpPool *pool, const HttpRequest *request)
+{
+	HttpTransfer *transfer;
+
+	Assert(pool->pending == 0);
+	transfer_start(pool, request, NULL);
+	transfer = transfer_wait(pool, -1);
+	return transfer_response(transfer);
+}

@@ -1,0 +1,94 @@
+/*
+ * wait.c
+ *	  Waiting without harm to others: nothing held that stops vacuum, interrupts served.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "net/wait.h"
+
+#include "core/compat.h"
+
+#include <time.h>
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+/* clock value at which interactive waiting ends; 0 = not interactive */
+static int64 interactive_until = 0;
+
+int64
+wait_clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+long
+wait_begin(long timeout_ms)
+{
+	int64		left;
+
+	if (interactive_until == 0)
+	{
+		InvalidateCatalogSnapshot();
+		Assert(!HaveRegisteredOrActiveSnapshot());
+		Assert(!TransactionIdIsValid(GetTopTransactionIdIfAny()));
+		return timeout_ms;
+	}
+	left = interactive_until - wait_clock_ms();
+	if (left <= 0)
+		ereport(ERROR,
+				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("could not finish within the time for interactive use"),
+				errhint("Run it as a pipeline step, or raise dataops.interactive_timeout."));
+	return timeout_ms < 0 ? left : Min(timeout_ms, left);
+}
+
+static uint32
+wait_event_sleep(void)
+{
+	static uint32 event = 0;
+
+	if (event == 0)
+		event = compat_wait_event("DataopsSleep");
+	return event;
+}
+
+void
+latch_sleep(long ms)
+{
+	int64		until = wait_clock_ms() + ms;
+
+	for (;;)
+	{
+		int64		left = until - wait_clock_ms();
+
+		CHECK_FOR_INTERRUPTS();
+		if (left <= 0)
+			return;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 wait_begin(left), wait_event_sleep());
+		ResetLatch(MyLatch);
+	}
+}
+
+static void
+wait_interactive_end(void *arg)
+{
+	interactive_until = 0;
+}
+
+void
+wait_interactive(MemoryContext scope, long limit_ms)
+{
+	MemoryContextCallback *end = MemoryContextAllocZero(scope, sizeof(MemoryContextCallback));
+
+	end->func = wait_interactive_end;
+	MemoryContextRegisterResetCallback(scope, end);
+	interactive_until = wait_clock_ms() + limit_ms;
+}

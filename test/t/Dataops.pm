@@ -1,0 +1,96 @@
+# What the TAP tests share: a cluster with the extension from a staging root, the scripted server,
+# and sessions that run in the background.
+#
+# Copyright (c) 2026, dataops authors; PostgreSQL License
+package Dataops;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use FindBin;
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+our @EXPORT = qw(start_cluster start_fake session_start session_end wait_for seconds_of);
+
+# A running cluster; the extension is there in database postgres. DATAOPS_STAGE is the root that
+# "make install DESTDIR=" wrote to; without it the extension must be installed in the server.
+sub start_cluster
+{
+	my ($name, $conf) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $stage = $ENV{DATAOPS_STAGE};
+
+	$node->init;
+	if ($stage)
+	{
+		chomp(my $lib = `pg_config --pkglibdir`);
+		$node->append_conf('postgresql.conf',
+			"extension_destdir = '$stage'\ndynamic_library_path = '$stage$lib:\$libdir'");
+	}
+	$node->append_conf('postgresql.conf', $conf) if $conf;
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION dataops');
+	return $node;
+}
+
+# Starts the scripted server; returns what it prints as a hash: port, and further ones by name.
+# It ends with the returned handle.
+sub start_fake
+{
+	my (@options) = @_;
+	my ($in, $out) = ('', '');
+	my $handle = IPC::Run::start(["$FindBin::Bin/../fake/server.py", @options], '<pipe', \*FAKE_IN,
+		'>', \$out, IPC::Run::timeout(60));
+	my %ports;
+
+	$handle->pump until $out =~ /^ready$/m;
+	$ports{$1} = $2 while $out =~ /^(\S+) (\d+)$/mg;
+	return (\%ports, $handle);
+}
+
+# Runs a statement in a session of its own, in the background. "name" becomes its application_name.
+sub session_start
+{
+	my ($node, $name, $sql) = @_;
+	my $session = { name => $name, out => '', err => '' };
+
+	$session->{handle} = IPC::Run::start(
+		[ 'psql', '-XAtq', '-d', $node->connstr('postgres') . " application_name=$name", '-c', $sql ],
+		'>', \$session->{out}, '2>', \$session->{err}, IPC::Run::timeout(60));
+	return $session;
+}
+
+# Waits for its end; returns its errors.
+sub session_end
+{
+	my ($session) = @_;
+
+	$session->{handle}->finish;
+	return $session->{err};
+}
+
+# Waits until a query gives "t".
+sub wait_for
+{
+	my ($node, $query, $what) = @_;
+
+	$node->poll_query_until('postgres', $query) or BAIL_OUT("waited in vain for: $what");
+	return;
+}
+
+# Runs the code; returns the seconds it took.
+sub seconds_of
+{
+	my ($code) = @_;
+	my $began = time;
+
+	$code->();
+	return time - $began;
+}
+
+1;
