@@ -30,7 +30,7 @@ run_scope_set(const RunScope *scope)
 	if (!inside)
 		return;
 	current = *scope;
-	if (scope->env != NULL)
+	if (scope->env != NULL && scope->env != current_env)
 		strlcpy(current_env, scope->env, ENV_SIZE);
 	current.env = scope->env ? current_env : NULL;
 }

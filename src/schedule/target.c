@@ -191,7 +191,10 @@ run_model(TargetWork *work)
 	if (written->unchanged != NULL)
 		return;
 	if (written->split != NULL)
+	{
 		split_each_diverted(written->split, record_diverted, work);
+		split_end(written->split);
+	}
 	input_consume(work->run, work->step, written->consumed);
 }
 

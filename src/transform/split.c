@@ -224,6 +224,13 @@ split_environment(Split *split)
 }
 
 void
+split_end(Split *split)
+{
+	tuplestore_end(split->good);
+	tuplestore_end(split->diverted);
+}
+
+void
 split_each_diverted(Split *split, void (*visit) (DivertedRow *row, void *arg), void *arg)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(split->diverted_desc, &TTSOpsMinimalTuple);

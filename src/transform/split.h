@@ -65,6 +65,9 @@ typedef struct DivertedRow
 	RecordAddress *address;
 } DivertedRow;
 
+/* Closes the tuplestores; needed before the subtransaction that opened them commits. */
+extern void split_end(Split *split);
+
 /* Calls visit() for each diverted row; its memory is gone after the call. */
 extern void split_each_diverted(Split *split, void (*visit) (DivertedRow *row, void *arg), void *arg);
 
