@@ -1,13 +1,13 @@
 # dataops: build, test and demo.  "make help" lists the targets.
-# The compiling is done by extension.mk, in build/<version> for use and in build/<version>-test for the tests.
+# The compiling is done by src/extension.mk, in build/<version> for use and in build/<version>-test for the tests.
 .PHONY: all install clean help check check-regress check-isolation check-tap check-16 check-18 check-assert \
-        lint demo demo-stop
+        lint typedefs demo demo-stop
 
 PG_CONFIG ?= pg_config
 PG_MAJOR   = $(shell $(PG_CONFIG) --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 BUILD      = build/$(PG_MAJOR)$(if $(TEST),-test)
 
-EXTENSION_MAKE = mkdir -p $(BUILD) && $(MAKE) --no-print-directory -C $(BUILD) -f $(CURDIR)/extension.mk
+EXTENSION_MAKE = mkdir -p $(BUILD) && $(MAKE) --no-print-directory -C $(BUILD) -f $(CURDIR)/src/extension.mk
 
 all:
 	+@$(EXTENSION_MAKE) PG_CONFIG=$(PG_CONFIG)
@@ -32,6 +32,13 @@ check-assert:
 lint:
 	@test/check.sh lint
 
+# The list that pgindent wants: our own types, as they stand in the sources.
+typedefs:
+	@find src -name '*.[ch]' | xargs sed -nE \
+		-e 's/^\} ([A-Z][A-Za-z0-9]*);$$/\1/p' \
+		-e 's/^typedef (struct|union|enum) [A-Za-z0-9]+ ([A-Z][A-Za-z0-9]*);$$/\2/p' \
+		-e 's/^typedef .*\(\*([A-Z][A-Za-z0-9]*)\).*/\1/p' | sort -u
+
 demo:
 	@docs/demo/demo.sh start
 
@@ -55,4 +62,5 @@ help:
 	@echo 'make check-16 check-18 SQL tests on those versions'
 	@echo 'make check-assert      all tests on a server with assertions'
 	@echo 'make lint              warnings of two compilers, symbols, layers, style'
+	@echo 'make typedefs          print our types, for pgindent'
 	@echo 'make clean             remove everything built'

@@ -1,6 +1,6 @@
 # Prints the flags with which lint.sh calls either compiler: ours, more warnings, the server's headers without any.
 top := .
-include flags.mk
+include src/flags.mk
 PG_CONFIG ?= pg_config
 
 flags:

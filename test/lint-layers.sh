@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Folders of src/, top down.  Those in one line are siblings, which do not include each other.
-layers='schedule
+layers='test
+schedule
 define fetch land transform validate export observe
 model store warehouse
 format catalog

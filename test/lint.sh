@@ -28,7 +28,7 @@ check() {
 # The reverse of grep: prints the hits and fails if there are any.
 none() { ! grep "$@"; }
 
-release_build() { make -s all TEST= PG_CONFIG="$pg_config"; }
+release_build() { make -s -j"$(nproc)" all TEST= PG_CONFIG="$pg_config"; }
 
 # One compiler over all sources, with the warnings of the build and of its own.
 compiles_with() {

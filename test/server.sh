@@ -83,13 +83,13 @@ build_assert() {
 	debian_source
 	cd postgresql-15-*/
 	./configure --prefix="$target" --enable-cassert --enable-debug --enable-tap-tests --with-openssl \
-		--without-readline CFLAGS='-O1 -g'
+		--without-readline CFLAGS='-O2 -g'
 	env -u MAKEFLAGS -u MAKELEVEL make -s -j"$(nproc)" install DESTDIR="$work/root"
 	mv -T "$work/root$target" "$target"
 }
 
 assert_server() {
-	local target=$cache/postgresql-15-assert
+	local target=$cache/postgresql-15-assert-O2
 	mkdir -p "$cache"
 	exec 9>"$cache/assert.lock"
 	flock 9

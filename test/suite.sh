@@ -37,7 +37,7 @@ prepare_server() {
 	if [ "$server" != 15 ]; then
 		pg_config=$("$top/test/server.sh" "$server")
 	fi
-	make -s -C "$top" BUILD="$build" TEST=1 PG_CONFIG="$pg_config"
+	make -s -j"$(nproc)" -C "$top" BUILD="$build" TEST=1 PG_CONFIG="$pg_config"
 	if [ "$server" != 15 ]; then
 		pg_config=$("$top/test/server.sh" "$server" "$run/server")
 	else

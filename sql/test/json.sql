@@ -13,3 +13,13 @@ CREATE FUNCTION dataops._test_jsonb_corpus(seed bigint, documents integer,
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_test_jsonb_corpus';
 CREATE FUNCTION dataops._test_jsonb_fuzz(original text, seed bigint, rounds integer) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_test_jsonb_fuzz';
+-- Rows: event "record" with its ordinal and text; then "end" with what stood at the path, followed by
+-- the wanted values, or "broken" with the offset and the reason. Path null: one record a line.
+CREATE FUNCTION dataops._test_cut(body bytea, path text, chunk integer DEFAULT 0,
+	wanted text[] DEFAULT '{}', record_limit integer DEFAULT 1000000,
+	OUT event text, OUT number bigint, OUT content text) RETURNS SETOF record
+LANGUAGE c AS 'MODULE_PATHNAME', 'dataops_test_cut';
+CREATE FUNCTION dataops._test_cut_count(body bytea, path text, rounds integer) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_test_cut_count';
+CREATE FUNCTION dataops._test_member_path(text) RETURNS text[]
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_test_member_path';

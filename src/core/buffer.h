@@ -20,7 +20,10 @@ typedef struct ByteBuffer
 	const char *problem;		/* why the last append failed; a constant text, or NULL */
 } ByteBuffer;
 
-/* Adds "length" bytes. False when over the limit or out of memory: then "problem" says which, nothing was added. */
+/*
+ * Adds "length" bytes. False when over the limit or out of memory: then "problem" says which,
+ * nothing was added.
+ */
 extern bool buffer_append(ByteBuffer *buffer, const char *bytes, size_t length);
 
 /* Gives the memory back; limit stays, the buffer can be used again. Harmless on an empty one. */

@@ -2,9 +2,9 @@
  * gzip.c
  *	  Inflating without trust, and making gzip members.
  *
- *	  A stream counts as whole only when its last member ended, checksum and length verified, exactly
- *	  where the input did. Output and ratio are bounded while it flows, so that a small answer cannot
- *	  become a large memory or disk.
+ *	  A stream counts as whole only when its last member ended, checksum and length verified,
+ *	  exactly where the input did. Output and ratio are bounded while it flows, so that a small
+ *	  answer cannot become a large memory or disk.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -122,7 +122,8 @@ gzip_feed(GzipReader *reader)
 {
 	if (reader->zlib.avail_in == 0)
 	{
-		size_t		part = Min(reader->nnext, (size_t) 1 << 30);	/* zlib counts in unsigned int */
+		/* zlib counts in unsigned int */
+		size_t		part = Min(reader->nnext, (size_t) 1 << 30);
 
 		reader->zlib.next_in = (const Bytef *) reader->next;
 		reader->zlib.avail_in = part;

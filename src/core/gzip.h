@@ -14,7 +14,7 @@
 typedef enum GzipFormat
 {
 	GZIP_GZIP,					/* one or more gzip members */
-	GZIP_DEFLATE				/* zlib's wrapping or raw deflate: servers send either as "deflate" */
+	GZIP_DEFLATE				/* zlib's wrapping or raw deflate: servers send either */
 } GzipFormat;
 
 typedef enum GzipStatus
@@ -44,12 +44,15 @@ extern GzipReader *gzip_reader_create(MemoryContext owner, GzipFormat format,
 extern void gzip_push(GzipReader *reader, const char *bytes, size_t length);
 
 /*
- * Inflates the next part. GZIP_CHUNK: *chunk, *length (> 0) are good until the next call. A failure
- * is final and repeated by later calls; none is thrown.
+ * Inflates the next part. GZIP_CHUNK: *chunk, *length (> 0) are good until the next call. A
+ * failure is final and repeated by later calls; none is thrown.
  */
 extern GzipStatus gzip_pull(GzipReader *reader, const char **chunk, size_t *length);
 
-/* After the last push has been pulled: GZIP_DONE when the stream ended where it should, or a failure. */
+/*
+ * After the last push has been pulled: GZIP_DONE when the stream ended where it should, or a
+ * failure.
+ */
 extern GzipStatus gzip_finish(GzipReader *reader);
 
 /* Why it failed, as a clause for a message; NULL when it did not. */

@@ -205,66 +205,141 @@ json_string_decode(const char *text, const char *at, const char *end, char *to, 
 	return NULL;
 }
 
-/*
- * The first quote or bracket from "at" on, or "end".  Setting bit 5 maps "[" and "]" onto "{" and
- * "}" and nothing else onto them.
- */
-static inline const char *
-structure_stop(const char *at, const char *end)
-{
 #ifdef __SSE2__
+
+#define BLOCK	64
+
+/* A bit for each byte of a block. */
+typedef struct BlockBits
+{
+	uint64		quotes;
+	uint64		backslashes;
+	uint64		opens;
+	uint64		closes;
+} BlockBits;
+
+/* Setting bit 5 maps "[" and "]" onto "{" and "}" and nothing else onto them. */
+static inline void
+block_read(const char *at, BlockBits *bits)
+{
 	const __m128i quote = _mm_set1_epi8('"');
+	const __m128i backslash = _mm_set1_epi8('\\');
 	const __m128i open = _mm_set1_epi8('{');
 	const __m128i close = _mm_set1_epi8('}');
 	const __m128i bit = _mm_set1_epi8(0x20);
 
-	for (; end - at >= (ptrdiff_t) sizeof(__m128i); at += sizeof(__m128i))
+	memset(bits, 0, sizeof(BlockBits));
+	for (int i = 0; i < BLOCK; i += sizeof(__m128i))
 	{
-		__m128i		bytes = _mm_loadu_si128((const __m128i *) at);
+		__m128i		bytes = _mm_loadu_si128((const __m128i *) (at + i));
 		__m128i		folded = _mm_or_si128(bytes, bit);
-		__m128i		hits = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote),
-										_mm_or_si128(_mm_cmpeq_epi8(folded, open),
-													 _mm_cmpeq_epi8(folded, close)));
-		int			mask = _mm_movemask_epi8(hits);
 
-		if (mask != 0)
-			return at + __builtin_ctz(mask);
+		bits->quotes |= (uint64) _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, quote)) << i;
+		bits->backslashes |= (uint64) _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, backslash)) << i;
+		bits->opens |= (uint64) _mm_movemask_epi8(_mm_cmpeq_epi8(folded, open)) << i;
+		bits->closes |= (uint64) _mm_movemask_epi8(_mm_cmpeq_epi8(folded, close)) << i;
 	}
-#endif
-	while (at < end && *at != '"' && (*at | 0x20) != '{' && (*at | 0x20) != '}')
-		at++;
+}
+
+/* The bytes behind a backslash that is not itself behind one. */
+static uint64
+block_escaped(JsonExtent *extent, uint64 backslashes)
+{
+	uint64		escaped = extent->escaped ? 1 : 0;
+
+	extent->escaped = false;
+	for (backslashes &= ~escaped; backslashes != 0;)
+	{
+		uint64		lowest = backslashes & -backslashes;
+
+		escaped |= lowest << 1;
+		if (lowest == UINT64CONST(1) << 63)
+			extent->escaped = true;
+		backslashes &= ~(lowest | lowest << 1);
+	}
+	return escaped;
+}
+
+/* Bit i of the result: the parity of the bits up to i. */
+static inline uint64
+parity_up_to(uint64 bits)
+{
+	for (int shift = 1; shift < 64; shift *= 2)
+		bits ^= bits << shift;
+	return bits;
+}
+
+/*
+ * Goes on through as many whole blocks as there are, in a value that began with a bracket.  A
+ * block with fewer closing brackets than are open cannot hold the value's end, so its brackets
+ * are merely counted.
+ */
+static const char *
+blocks_scan(JsonExtent *extent, const char *at, const char *end)
+{
+	for (; end - at >= BLOCK; at += BLOCK)
+	{
+		BlockBits	bits;
+		uint64		strings;
+
+		block_read(at, &bits);
+		if (bits.backslashes != 0 || extent->escaped)
+			bits.quotes &= ~block_escaped(extent, bits.backslashes);
+		strings = parity_up_to(bits.quotes) ^ (extent->in_string ? ~UINT64CONST(0) : 0);
+		extent->in_string = strings >> 63 != 0;
+		bits.opens &= ~strings;
+		bits.closes &= ~strings;
+		if ((uint64) __builtin_popcountll(bits.closes) < extent->depth)
+		{
+			extent->depth += __builtin_popcountll(bits.opens);
+			extent->depth -= __builtin_popcountll(bits.closes);
+			continue;
+		}
+		for (uint64 left = bits.opens | bits.closes; left != 0; left &= left - 1)
+		{
+			int			i = __builtin_ctzll(left);
+
+			extent->depth += (bits.opens >> i & 1) != 0 ? 1 : -1;
+			if (extent->depth == 0)
+			{
+				extent->done = true;
+				extent->in_string = false;
+				extent->escaped = false;
+				return at + i + 1;
+			}
+		}
+	}
 	return at;
 }
 
-/* Goes on within a string; returns the byte after its closing quote, or "end". */
-static inline const char *
-string_skip(JsonExtent *extent, const char *at, const char *end)
+#endif
+
+/*
+ * Goes on byte by byte.  A backslash hides the byte behind it, also outside of strings, where only
+ * a bad value has one.
+ */
+static const char *
+bytes_scan(JsonExtent *extent, const char *at, const char *end)
 {
-	if (extent->escaped && at < end)
+	while (at < end && !extent->done)
 	{
-		extent->escaped = false;
-		at++;
-	}
-	while ((at = json_string_stop(at, end)) < end)
-	{
-		if (*at == '"')
+		char		c = *at++;
+
+		if (extent->escaped)
+			extent->escaped = false;
+		else if (c == '\\')
+			extent->escaped = true;
+		else if (c == '"')
 		{
-			extent->in_string = false;
-			return at + 1;
+			extent->in_string = !extent->in_string;
+			extent->done = extent->depth == 0 && !extent->in_string;
 		}
-		/* a control character is passed over here: the reader of the value refuses it */
-		if (*at == '\\')
-		{
-			if (end - at < 2)
-			{
-				extent->escaped = true;
-				return end;
-			}
-			at++;
-		}
-		at++;
+		else if (!extent->in_string && (c | 0x20) == '{')
+			extent->depth++;
+		else if (!extent->in_string && (c | 0x20) == '}')
+			extent->done = --extent->depth == 0;
 	}
-	return end;
+	return at;
 }
 
 /* A bare word goes to the next delimiter; *at is not one when the word begins. */
@@ -289,25 +364,9 @@ json_extent_scan(JsonExtent *extent, const char *at, const char *end)
 	else if (extent->depth == 0 && !extent->in_string)
 		return word_skip(extent, at, end);
 
-	while (at < end)
-	{
-		if (!extent->in_string)
-		{
-			at = structure_stop(at, end);
-			if (at == end)
-				break;
-			extent->in_string = *at == '"';
-			if (!extent->in_string)
-				extent->depth += (*at | 0x20) == '{' ? 1 : -1;
-			at++;
-		}
-		if (extent->in_string)
-			at = string_skip(extent, at, end);
-		if (extent->depth == 0 && !extent->in_string)
-		{
-			extent->done = true;
-			break;
-		}
-	}
-	return at;
+#ifdef __SSE2__
+	if (extent->depth > 0 || (at < end && !extent->in_string && *at != '"'))
+		at = blocks_scan(extent, at, end);
+#endif
+	return bytes_scan(extent, at, end);
 }

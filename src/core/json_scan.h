@@ -43,7 +43,7 @@ typedef struct JsonExtent
 	uint64		depth;			/* open brackets of either kind */
 	bool		begun;
 	bool		in_string;
-	bool		escaped;		/* the byte before was a backslash within a string */
+	bool		escaped;		/* the byte before was a backslash that hides the next one */
 	bool		done;
 } JsonExtent;
 

@@ -129,3 +129,42 @@ member_path_holds(const MemberPath *outer, const MemberPath *inner)
 			return false;
 	return true;
 }
+
+/* Is this key's text, its closing quote included, the member's name? */
+static bool
+key_is(const char *key, size_t length, const MemberName *member, MemoryContext memory)
+{
+	JsonRefusal refusal;
+	size_t		decoded_length;
+	char	   *decoded;
+	bool		same;
+
+	if (memchr(key, '\\', length) == NULL)
+		return length - 1 == member->length && memcmp(key, member->name, length - 1) == 0;
+	decoded = MemoryContextAlloc(memory, length);
+	same = json_string_decode(key, key, key + length, decoded, &decoded_length, &refusal) != NULL &&
+		decoded_length == member->length && memcmp(decoded, member->name, decoded_length) == 0;
+	pfree(decoded);
+	return same;
+}
+
+void
+member_trail_key(MemberTrail *trail, int depth, const char *key, size_t length, MemoryContext memory)
+{
+	trail->matched = Min(trail->matched, depth - 1);
+	if (trail->matched == depth - 1 && trail->matched < trail->path->nmembers &&
+		key_is(key, length, &trail->path->members[trail->matched], memory))
+		trail->matched = depth;
+}
+
+void
+member_trail_element(MemberTrail *trail, int depth)
+{
+	trail->matched = Min(trail->matched, depth - 1);
+}
+
+bool
+member_trail_ends(const MemberTrail *trail, int depth)
+{
+	return trail->matched == depth && trail->path->nmembers == depth;
+}

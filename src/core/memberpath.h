@@ -26,6 +26,13 @@ typedef struct MemberPath
 	MemberName	members[FLEXIBLE_ARRAY_MEMBER];
 } MemberPath;
 
+/* How far the keys of the open containers of a document follow a path, on a walk through it. */
+typedef struct MemberTrail
+{
+	const MemberPath *path;
+	int			matched;		/* its first so many members */
+} MemberTrail;
+
 /*
  * Reads "text" into a path allocated, with all it points at, in "memory".  False when it is not
  * such a path: *error_position is the character, from 1, and *why a one-line constant.
@@ -35,5 +42,18 @@ extern bool member_path_parse(const char *text, MemoryContext memory, MemberPath
 
 /* Does "outer" lead to a value that holds, or is, the one that "inner" leads to? */
 extern bool member_path_holds(const MemberPath *outer, const MemberPath *inner);
+
+/*
+ * The innermost of "depth" containers, an object, comes to a key: its text as it stands, from
+ * behind the opening quote, the closing one included.  "memory" is for the moment.
+ */
+extern void member_trail_key(MemberTrail *trail, int depth, const char *key, size_t length,
+							 MemoryContext memory);
+
+/* The innermost of "depth" containers, an array, comes to an element. */
+extern void member_trail_element(MemberTrail *trail, int depth);
+
+/* Is the value that begins now, within "depth" containers, the one at the path? */
+extern bool member_trail_ends(const MemberTrail *trail, int depth);
 
 #endif

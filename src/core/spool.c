@@ -2,9 +2,10 @@
  * spool.c
  *	  A sequence of bytes in memory, then in a temporary file of the server.
  *
- *	  The file is one of the server's own (counted against temp_file_limit, removed when the process
- *	  ends), but of the kind that no transaction's end closes: its owner is the memory context. The
- *	  plain file interface is used because closing a BufFile can write, hence throw, in an abort.
+ *	  The file is one of the server's own (counted against temp_file_limit, removed when the
+ *	  process ends), but of the kind that no transaction's end closes: its owner is the memory
+ *	  context. The plain file interface is used because closing a BufFile can write, hence throw,
+ *	  in an abort.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */

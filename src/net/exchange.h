@@ -1,7 +1,7 @@
 /*
  * exchange.h
- *	  One request on one handle of the library: its options, its callbacks, its outcome. Between
- *	  transfer.c and exchange.c only.
+ *	  What pool.c, transfer.c, exchange.c and outcome.c share, and nobody else: the pool and one
+ *	  request on one handle of the library.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -21,6 +21,8 @@
 #error "libcurl 7.87 or later is needed"	/* CURLOPT_QUICK_EXIT */
 #endif
 
+#define HEAD_TOO_LARGE	"the answer's headers are over the size limit"
+
 struct HttpPool
 {
 	MemoryContext memory;
@@ -31,7 +33,7 @@ struct HttpPool
 	CURLM	   *multi;
 	struct curl_slist *resolve;
 	struct curl_blob ca_bundle; /* data NULL = the system's */
-	int64		timer_at;		/* when the library wants to be called, by wait_clock_ms(); -1 = not */
+	int64		timer_at;		/* when the library wants to be called; -1 = not */
 	int			connections;
 	CURL	  **handles;		/* all that were made, at most "connections" */
 	int			nhandles;
@@ -98,16 +100,26 @@ extern void exchange_headers(HttpTransfer *transfer, const HttpRequest *request)
 /* Sets every option of the transfer's handle. Throws when the library refuses one. */
 extern void exchange_setup(HttpTransfer *transfer);
 
-/* Reads what the handle knows of the ended transfer into the transfer. Does not throw. */
-extern void exchange_collect(HttpTransfer *transfer, CURLcode code);
-
 /* Moves received bytes to the spool. May throw. */
 extern void exchange_drain(HttpTransfer *transfer);
 
-/* Gives an ended transfer's response its verdict. May throw out of memory. */
-extern void exchange_judge(HttpTransfer *transfer);
-
 /* Frees what the transfer holds of the library and in malloc'ed memory, not its handle. */
 extern void exchange_release(HttpTransfer *transfer);
+
+/* --- outcome.c --- */
+
+/* Reads what the handle knows of the ended transfer into the transfer. Does not throw. */
+extern void outcome_collect(HttpTransfer *transfer, CURLcode code);
+
+/* Gives an ended transfer's response its verdict. May throw out of memory. */
+extern void outcome_judge(HttpTransfer *transfer);
+
+/* --- pool.c --- */
+
+/* Takes the handle away from a running transfer, ready for the next. Does not throw. */
+extern void transfer_detach(HttpTransfer *transfer);
+
+/* Takes the transfer out of its pool, whatever its state. Does not throw. */
+extern void transfer_leave(HttpTransfer *transfer);
 
 #endif

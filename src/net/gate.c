@@ -2,9 +2,9 @@
  * gate.c
  *	  The network gate.
  *
- *	  The URL is taken apart by the same parser that will use it, so both see the same host: numeric
- *	  spellings of IPv4, percent-encoded hosts and userinfo tricks end there. What remains, names that
- *	  resolve to places they should not, is stopped by address.
+ *	  The URL is taken apart by the same parser that will use it, so both see the same host:
+ *	  numeric spellings of IPv4, percent-encoded hosts and userinfo tricks end there. What
+ *	  remains, names that resolve to places they should not, is stopped by address.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -42,7 +42,10 @@ static const struct
 	{V4(203, 0, 113, 0, 24), "the address is for documentation"},
 	{V4(224, 0, 0, 0, 4), "the address is multicast"},
 	{V4(240, 0, 0, 0, 4), "the address is reserved"},
-	/* ::/96 holds ::, ::1 and the IPv4-compatible form; the rest of ::/8 but the mapped form is unused */
+	/*
+	 * ::/96 holds ::, ::1 and the IPv4-compatible form; the rest of ::/8 but the mapped form is
+	 * unused
+	 */
 	{V6(0, 0, 0, 0, 96), "the address is loopback or unspecified"},
 	{V6(0x0064, 0xff9b, 1, 0, 48), "the address is a local translation of IPv4"},
 	{V6(0x0100, 0, 0, 0, 64), "the address is discarded"},

@@ -2,9 +2,10 @@
  * gate.h
  *	  The network gate: which URLs may be asked and which addresses may be connected to.
  *
- *	  The policy is plain data that a higher layer puts together. Two questions are asked of it: about
- *	  a URL before anything is sent, and about each resolved address when a socket opens and before
- *	  each request, also on a kept connection. Names are never trusted in place of addresses.
+ *	  The policy is plain data that a higher layer puts together. Two questions are asked of it:
+ *	  about a URL before anything is sent, and about each resolved address when a socket opens and
+ *	  before each request, also on a kept connection. Names are never trusted in place of
+ *	  addresses.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -48,7 +49,8 @@ extern bool gate_range_parse(const char *text, GateRange *range);
 
 /*
  * May this URL be asked? If not, *why is a sentence's rest, such as "host \"x\" is not allowed",
- * allocated in CurrentMemoryContext; it never holds userinfo, path or query. May throw out of memory.
+ * allocated in CurrentMemoryContext; it never holds userinfo, path or query. May throw out of
+ * memory.
  */
 extern bool gate_allows_url(const GatePolicy *policy, const char *url, char **why);
 
@@ -59,7 +61,9 @@ extern bool gate_allows_url(const GatePolicy *policy, const char *url, char **wh
 extern bool gate_allows_address(const GatePolicy *policy, const struct sockaddr *address,
 								const char **why);
 
-/* The same for an address in text form, as "127.0.0.1" or "::1". What is no address is refused. */
+/*
+ * The same for an address in text form, as "127.0.0.1" or "::1". What is no address is refused.
+ */
 extern bool gate_allows_address_text(const GatePolicy *policy, const char *address,
 									 const char **why);
 

@@ -2,9 +2,9 @@
  * http.c
  *	  Judging requests and answers.
  *
- *	  The library below calls a cut body without a length, a wrong Content-Length and truncated gzip
- *	  a success. Here an answer is complete only when its headers do not contradict each other or the
- *	  bytes received, and its compressed body ends where it should.
+ *	  The library below calls a cut body without a length, a wrong Content-Length and truncated
+ *	  gzip a success. Here an answer is complete only when its headers do not contradict each
+ *	  other or the bytes received, and its compressed body ends where it should.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */

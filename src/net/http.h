@@ -1,7 +1,7 @@
 /*
  * http.h
- *	  What is asked and what comes back, as values. What a server does, or fails to do, is a verdict;
- *	  only a request that is wrong in itself throws.
+ *	  What is asked and what comes back, as values. What a server does, or fails to do, is a
+ *	  verdict; only a request that is wrong in itself throws.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -23,8 +23,8 @@ typedef struct HttpLimits
 {
 	int			connect_ms;		/* name, TCP and TLS together; 15 s */
 	int			first_byte_ms;	/* from the request's last byte sent to the first received; 60 s */
-	int			stall_s;		/* seconds below stall_bytes a second, either direction, as a mean of
-								 * some five seconds, so it is noticed that much later; 60 s */
+	int			stall_s;		/* seconds below stall_bytes a second in either direction; the speed is
+								 * a mean of some five seconds, so noticed that much later; 60 s */
 	int			stall_bytes;	/* 1 */
 	int			total_ms;		/* from leaving the queue to the end; 300 s */
 	uint64		max_body_bytes; /* as received; 64 MiB */
@@ -95,8 +95,8 @@ extern void http_request_check(const HttpRequest *request);
 
 /*
  * Takes apart the raw header lines of the answer, sets headers and unbounded, and passes the
- * verdict COMPLETE on only if they agree with each other and with the bytes received. "head_only":
- * the answer of a HEAD request. May throw out of memory only.
+ * verdict COMPLETE on only if they agree with each other and with the bytes received.
+ * "head_only": the answer of a HEAD request. May throw out of memory only.
  */
 extern void http_response_judge(HttpResponse *response, const char *head, size_t length,
 								bool head_only);
@@ -112,9 +112,9 @@ typedef struct HttpBody HttpBody;
 extern HttpBody *http_body_open(HttpResponse *response);
 
 /*
- * The next bytes: true and *chunk, *length (> 0), good until the next call. False at the end: then
- * the response's verdict is still HTTP_COMPLETE if the body was whole; else it says what is wrong.
- * What was read before is then not to be used.
+ * The next bytes: true and *chunk, *length (> 0), good until the next call. False at the end:
+ * then the response's verdict is still HTTP_COMPLETE if the body was whole; else it says what is
+ * wrong. What was read before is then not to be used.
  */
 extern bool http_body_read(HttpBody *body, const char **chunk, size_t *length);
 

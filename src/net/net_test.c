@@ -1,7 +1,7 @@
 /*
  * net_test.c
- *	  The tests' own way to core and net; not in an ordinary build. Arguments and results are jsonb, so
- *	  that a test can set and see everything; sql/test/net.sql has the signatures.
+ *	  The tests' own way to core and net; not in an ordinary build. Arguments and results are
+ *	  jsonb, so that a test can set and see everything; sql/test/net.sql has the signatures.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */

@@ -2,9 +2,8 @@
  * transfer.h
  *	  Many HTTP transfers at once over kept connections, and the one place that sleeps on sockets.
  *
- *	  A pool serves one server and one user: connections, once opened under its gate policy with its
- *	  credentials, are shared with nobody else. What happens on the network is a value in the response
- *	  (net/http.h); thrown are cancel, a wrong request, and the machine's own limits.
+ *	  What happens on the network is a value in the response (net/http.h); thrown are cancel, a
+ *	  wrong request, and the machine's own limits.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -13,44 +12,23 @@
 
 #include "postgres.h"
 
-#include "net/gate.h"
 #include "net/http.h"
+#include "net/pool.h"
 
-typedef struct HttpPool HttpPool;
 typedef struct HttpTransfer HttpTransfer;
 
-typedef struct PoolOptions
-{
-	const GatePolicy *gate;		/* must live as long as the pool */
-	int			connections;	/* transfers at the same time; 0 = 16 */
-	HttpLimits	limits;			/* for requests that leave them zero; zero here: http.h's defaults */
-	const char *ca_bundle;		/* PEM, copied; NULL = the system's certificates */
-	const char *const *resolve; /* "host:port:address" instead of a look-up; copied */
-	int			nresolve;
-} PoolOptions;
-
 /*
- * A pool that lives until "owner" is reset or deleted, or pool_release(). Its transfers that did not
- * finish by then never will. Connections are made when needed.
- */
-extern HttpPool *pool_create(MemoryContext owner, const PoolOptions *options);
-extern void pool_release(HttpPool *pool);
-
-/* Transfers started and not yet handed out by transfer_wait(). */
-extern int	pool_pending(const HttpPool *pool);
-
-/*
- * Starts a request, or queues it while all connections are busy. Does not wait. The transfer and its
- * response live in a child of CurrentMemoryContext, until that is reset or transfer_release().
- * "tag" is the caller's own. A URL that the gate refuses gives a transfer that has finished already.
- * Throws as http_request_check() does.
+ * Starts a request, or queues it while all connections are busy. Does not wait. The transfer and
+ * its response live in a child of CurrentMemoryContext, until that is reset or
+ * transfer_release(). "tag" is the caller's own. A URL that the gate refuses gives a transfer
+ * that has finished already. Throws as http_request_check() does.
  */
 extern HttpTransfer *transfer_start(HttpPool *pool, const HttpRequest *request, void *tag);
 
 /*
- * Moves all transfers on until one has finished, and hands it out, each once. NULL when timeout_ms
- * passed (-1: no limit; 0: do what can be done without sleeping) or nothing is pending. Serves
- * interrupts. Sleeps only without snapshot and transaction id, see net/wait.h.
+ * Moves all transfers on until one has finished, and hands it out, each once. NULL when
+ * timeout_ms passed (-1: no limit; 0: do what can be done without sleeping) or nothing is
+ * pending. Serves interrupts. Sleeps only without snapshot and transaction id, see net/wait.h.
  */
 extern HttpTransfer *transfer_wait(HttpPool *pool, long timeout_ms);
 

@@ -2,8 +2,9 @@
  * watch.c
  *	  A wait event set that follows a changing list of sockets.
  *
- *	  A set can add and change sockets but not remove them. So a kept connection that nobody waits on
- *	  just now stays in the set; only when a socket was closed, or stirs unwanted, is the set built anew.
+ *	  A set can add and change sockets but not remove them. So a kept connection that nobody waits
+ *	  on just now stays in the set; only when a socket was closed, or stirs unwanted, is the set
+ *	  built anew.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */

@@ -19,7 +19,7 @@ $ENV{LD_PRELOAD} = $shim;
 my $node = start_cluster('wait');
 delete $ENV{LD_PRELOAD};
 my ($fake, $server) = start_fake('--traps');
-my $open = '"hosts":["127.0.0.1","x.blackhole"],"ranges":["127.0.0.0/8"],"limit_ranges":["127.0.0.0/8"],"allow_http":true';
+my $open = '"hosts":["127.0.0.1","x.blackhole","x.nowhere"],"ranges":["127.0.0.0/8"],"limit_ranges":["127.0.0.0/8"],"allow_http":true';
 
 my %hanging = (
 	'name look-up' => 'http://x.blackhole/',
@@ -55,6 +55,7 @@ for my $case (
 	# the speed that stalls is a mean of some seconds
 	cmp_ok($seconds, '<', $limit =~ /stall/ ? 9 : 3, sprintf('… after %.1f s', $seconds));
 }
+like($node->safe_psql('postgres', http('http://x.nowhere/', '')), qr/^dns_failed\|.*x\.nowhere/, 'a name that does not exist');
 for my $route ('/slow?ms=20000', '/slow/headers?ms=20000')
 {
 	my $out;

@@ -53,14 +53,17 @@ sub start_fake
 	return (\%ports, $handle);
 }
 
-# Runs a statement in a session of its own, in the background. "name" becomes its application_name.
+# Runs statements in a session of its own, in the background. "name" becomes its application_name;
+# options: database, user.
 sub session_start
 {
-	my ($node, $name, $sql) = @_;
+	my ($node, $name, $sql, %option) = @_;
+	my $connection = $node->connstr($option{database} // 'postgres') . " application_name=$name";
 	my $session = { name => $name, out => '', err => '' };
 
 	$session->{handle} = IPC::Run::start(
-		[ 'psql', '-XAtq', '-d', $node->connstr('postgres') . " application_name=$name", '-c', $sql ],
+		[ 'psql', '-XAtq', '-d', $connection, $option{user} ? ('-U', $option{user}) : (), '-f', '-' ],
+		'<', \$sql,
 		'>', \$session->{out}, '2>', \$session->{err}, IPC::Run::timeout(60));
 	return $session;
 }

@@ -1,7 +1,7 @@
 /*
  * hang_resolver.c
  *	  Preloaded into a test's server: looking up a name below .blackhole never ends, as with a name
- *	  server that does not answer.
+ *	  server that does not answer; one below .nowhere does not exist.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -20,6 +20,8 @@ getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 	if (node != NULL && strstr(node, ".blackhole") != NULL)
 		for (;;)
 			sleep(60);
+	if (node != NULL && strstr(node, ".nowhere") != NULL)
+		return EAI_NONAME;
 	real = (int (*) (const char *, const char *, const struct addrinfo *, struct addrinfo **))
 		dlsym(RTLD_NEXT, "getaddrinfo");
 	return real(node, service, hints, result);

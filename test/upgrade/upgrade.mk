@@ -8,7 +8,7 @@ DATA_built += sql/dataops--0.0.1--$(EXTVERSION).sql sql/dataops--$(EXTVERSION)--
 SCHEMA_SINCE := $(filter-out %/00_schema.sql,$(SCHEMA))
 
 # Explicit rules, because the general one looks for sql/upgrade/OLD--NEW.sql.
-sql/dataops--0.0.1--$(EXTVERSION).sql: $(GUARD) $(SCHEMA_SINCE) $(API) $(SQL_DIRS)
-	cat $(GUARD) $(SCHEMA_SINCE) $(API) >$@
+sql/dataops--0.0.1--$(EXTVERSION).sql: $(GUARD) $(SCHEMA_SINCE) $(API) $(TEST_API) $(SQL_DIRS)
+	cat $(GUARD) $(SCHEMA_SINCE) $(API) $(TEST_API) >$@
 sql/dataops--$(EXTVERSION)--$(EXTVERSION).again.sql: $(GUARD) $(API) $(SQL_DIRS)
 	cat $(GUARD) $(API) >$@

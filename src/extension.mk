@@ -1,9 +1,9 @@
 # Builds the extension by PostgreSQL's own rules (PGXS), in the current directory, from the tree this file lies in:
-#   make -C build/15 -f "$PWD/extension.mk"
+#   make -C build/15 -f "$PWD/src/extension.mk"
 # The Makefile calls it once per kind of build, so that release, test and other servers' objects never mix.
 .DEFAULT_GOAL := all
 
-top := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+top := $(patsubst %/src/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 VPATH = $(top)
 
 # make would take objects in the source tree for those of this build.
@@ -11,7 +11,7 @@ ifneq ($(wildcard $(top)/src/*.o $(top)/src/*/*.o $(top)/*.so $(top)/sql/dataops
 $(error $(top) holds the results of a build inside the source tree: run "make clean" first)
 endif
 
-include $(top)/flags.mk
+include $(top)/src/flags.mk
 
 EXTENSION   = dataops
 MODULE_big  = dataops
@@ -35,7 +35,7 @@ DATA_built = sql/dataops--$(EXTVERSION).sql $(OLD:%=sql/dataops--%--$(EXTVERSION
 # The tests' own functions and fault points (make TEST=1) never reach an ordinary build.
 ifdef TEST
 PG_CPPFLAGS += -DDATAOPS_TEST
-API         += $(sort $(wildcard $(top)/sql/test/*.sql))
+TEST_API    := $(sort $(wildcard $(top)/sql/test/*.sql))
 include $(top)/test/upgrade/upgrade.mk
 endif
 
@@ -48,11 +48,11 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 -include $(OBJS:.o=.d)
 
-$(OBJS): $(top)/extension.mk $(top)/flags.mk
+$(OBJS): $(top)/src/extension.mk $(top)/src/flags.mk
 $(shlib): $(top)/src/exports.map
 
 # A script is made again whenever a part was added or taken away, too: the directories' times tell.
-sql/dataops--$(EXTVERSION).sql: $(GUARD) $(SCHEMA) $(API) $(SQL_DIRS)
-	cat $(GUARD) $(SCHEMA) $(API) >$@
-sql/dataops--%--$(EXTVERSION).sql: $(GUARD) $(top)/sql/upgrade/%--$(EXTVERSION).sql $(API) $(SQL_DIRS)
-	cat $(GUARD) $(top)/sql/upgrade/$*--$(EXTVERSION).sql $(API) >$@
+sql/dataops--$(EXTVERSION).sql: $(GUARD) $(SCHEMA) $(API) $(TEST_API) $(SQL_DIRS)
+	cat $(GUARD) $(SCHEMA) $(API) $(TEST_API) >$@
+sql/dataops--%--$(EXTVERSION).sql: $(GUARD) $(top)/sql/upgrade/%--$(EXTVERSION).sql $(API) $(TEST_API) $(SQL_DIRS)
+	cat $(GUARD) $(top)/sql/upgrade/$*--$(EXTVERSION).sql $(API) $(TEST_API) >$@
