@@ -106,7 +106,7 @@ void
 quarantine_record(Run *run, Step *step, const QuarantineRow *row)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.quarantine (id, run, step_run, pipeline, env, step, source, target, check_name, "
+		"INSERT INTO dataops.quarantine_row (id, run, step_run, pipeline, env, step, source, target, check_name, "
 		" rule, reason, sqlstate, \"row\", record, batch, page, ordinal, created_at) "
 		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '23514', $12, $13, $14, $15, $16, now())";
 	SqlArgs		args = {0};
