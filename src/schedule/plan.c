@@ -150,6 +150,25 @@ plan_ranges(Definition *pipeline, const char *env, TimestampTz now)
 	return strcmp(times.catchup, "each") == 0 ? separate(ranges, &times) : ranges;
 }
 
+List *
+plan_ranges_within(Definition *pipeline, const char *env, TimeRange range, bool partial)
+{
+	PipelineTimes times;
+	List	   *ranges;
+
+	plan_times(pipeline->spec, psprintf("pipeline \"%s\"", pipeline->object), &times);
+	if (times.every == NULL || partial)
+	{
+		TimeRange  *whole = palloc(sizeof(TimeRange));
+
+		*whole = range;
+		return list_make1(whole);
+	}
+	ranges = ledger_missing(pipeline->object, env, Max(range.from_ts, times.start_at), range.to_ts,
+							range.to_ts);
+	return strcmp(times.catchup, "each") == 0 ? separate(ranges, &times) : ranges;
+}
+
 /* ---- order ---- */
 
 static Step *
