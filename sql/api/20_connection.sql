@@ -23,3 +23,9 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_list_objects';
 COMMENT ON FUNCTION dataops.list_objects(text, text) IS 'The objects of a store below a prefix, with their sizes and the CRC32C of what is there now.';
 REVOKE ALL ON FUNCTION dataops.list_objects(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION dataops.list_objects(text, text) TO @extowner@ WITH GRANT OPTION;
+
+CREATE OR REPLACE FUNCTION dataops.test_connection(server text, OUT step text, OUT ok boolean, OUT detail text) RETURNS SETOF record
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_test_connection';
+COMMENT ON FUNCTION dataops.test_connection(text) IS 'Tries a connection with the caller''s rights and shows each step up to the one that fails. Waits inside the statement, at most 30 seconds.';
+REVOKE ALL ON FUNCTION dataops.test_connection(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION dataops.test_connection(text) TO @extowner@ WITH GRANT OPTION;

@@ -12,10 +12,10 @@ CREATE OR REPLACE FUNCTION dataops.create_http_source(
     headers jsonb DEFAULT NULL, body jsonb DEFAULT NULL, for_each text DEFAULT NULL, rate_limit jsonb DEFAULT NULL,
     retry jsonb DEFAULT NULL, status jsonb DEFAULT NULL, conditional text DEFAULT 'auto') RETURNS text
 LANGUAGE sql
-RETURN dataops._define_source(name, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+RETURN dataops._define_source(name, pg_catalog.jsonb_build_object(
     'server', server, 'path', path, 'params', params, 'paginate', paginate, 'records', records, 'key', key,
     'cursor', cursor, 'method', method, 'headers', headers, 'body', body, 'for_each', for_each,
-    'rate_limit', rate_limit, 'retry', retry, 'status', status, 'conditional', conditional)));
+    'rate_limit', rate_limit, 'retry', retry, 'status', status, 'conditional', conditional));
 COMMENT ON FUNCTION dataops.create_http_source IS 'Makes or replaces a source: path and params of a connection, how its pages follow each other, where the records stand in a page. Records land in raw.<name>.';
 REVOKE ALL ON FUNCTION dataops.create_http_source FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION dataops.create_http_source TO @extowner@ WITH GRANT OPTION;
@@ -31,3 +31,9 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_drop_source';
 COMMENT ON FUNCTION dataops.drop_source(text) IS 'Takes a source away that no step fetches any more. Its raw table stays.';
 REVOKE ALL ON FUNCTION dataops.drop_source(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION dataops.drop_source(text) TO @extowner@ WITH GRANT OPTION;
+
+CREATE OR REPLACE FUNCTION dataops.preview(source text, max_records integer DEFAULT 10, from_ts timestamptz DEFAULT '-infinity', to_ts timestamptz DEFAULT 'infinity', OUT ordinal integer, OUT record jsonb, OUT note text) RETURNS SETOF record
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_preview';
+COMMENT ON FUNCTION dataops.preview(text, integer, timestamptz, timestamptz) IS 'The first records of a source and what its first page says about the next one; nothing lands. Waits inside the statement, at most 30 seconds.';
+REVOKE ALL ON FUNCTION dataops.preview(text, integer, timestamptz, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION dataops.preview(text, integer, timestamptz, timestamptz) TO @extowner@ WITH GRANT OPTION;

@@ -161,6 +161,9 @@ raw_table_ensure(const char *source, const char *env, Oid owner)
 	char	   *relation = quote_qualified_identifier(schema, source);
 	SqlRole		before = sql_become_owner(owner, "pg_catalog", "UTC");
 	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz start;
+	TimestampTz end;
+	char	   *month;
 	Oid			table;
 
 	SPI_connect();
@@ -175,8 +178,9 @@ raw_table_ensure(const char *source, const char *env, Oid owner)
 		CommandCounterIncrement();
 		table = raw_table_find(source, env);
 	}
+	month_of(now, &start, &end, &month);
 	(void) ensure_partition(table, now);
-	(void) ensure_partition(table, now + INT64CONST(31) * USECS_PER_DAY);
+	(void) ensure_partition(table, end);
 	SPI_finish();
 	sql_leave(&before);
 	return table;

@@ -48,6 +48,31 @@ check_for_each(const SourceSpec *source, Oid owner)
 	sql_leave(&before);
 }
 
+/* "spec" without the members that are null: what was not given.  Deeper nulls, as in a body, stay. */
+static Jsonb *
+without_nulls(Jsonb *spec)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&spec->root);
+	JsonbIteratorToken token;
+	JsonbParseState *state = NULL;
+	JsonbValue	key;
+	JsonbValue	value;
+
+	if (!JB_ROOT_IS_OBJECT(spec))
+		return spec;
+	(void) JsonbIteratorNext(&iterator, &value, true);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	while ((token = JsonbIteratorNext(&iterator, &key, true)) == WJB_KEY)
+	{
+		(void) JsonbIteratorNext(&iterator, &value, true);
+		if (value.type == jbvNull)
+			continue;
+		pushJsonbValue(&state, WJB_KEY, &key);
+		pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
 Jsonb *
 source_define(const char *name, Jsonb *spec, Oid owner)
 {
@@ -57,6 +82,7 @@ source_define(const char *name, Jsonb *spec, Oid owner)
 	Connection *connection;
 
 	spec_check_name(name, "source");
+	spec = without_nulls(spec);
 	source = source_spec_read(name, spec);
 	existing = definition_find(DEFINITION_SOURCE, "", name, env);
 	if (existing != NULL)
