@@ -179,7 +179,7 @@ BEGIN
         RETURN QUERY VALUES (format('pg_cron lives in database %s, which has a job for dataops.tick() here', cron_database), NULL::boolean,
             dataops._tick_job(), format('administrator of database %s', cron_database));
         RETURN;
-    ELSIF to_regclass('cron.job') IS NULL THEN
+    ELSIF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
         RETURN QUERY VALUES ('pg_cron is installed in this database', false, 'CREATE EXTENSION pg_cron', 'administrator of the server');
         RETURN;
     ELSIF NOT has_schema_privilege('cron', 'USAGE') THEN
