@@ -16,12 +16,13 @@ static MemoryContext held_locks = NULL;
 
 PG_FUNCTION_INFO_V1(dataops__test_lock_hold);
 
-/* _test_lock_hold(pipeline, env) → is the pipeline's lock held now, until _test_lock_release()? */
+/* _test_lock_hold(pipeline, env) → was the lock free? Held until _test_lock_release() */
 Datum
 dataops__test_lock_hold(PG_FUNCTION_ARGS)
 {
 	if (held_locks == NULL)
-		held_locks = AllocSetContextCreate(TopMemoryContext, "dataops test locks", ALLOCSET_SMALL_SIZES);
+		held_locks = AllocSetContextCreate(TopMemoryContext, "dataops test locks",
+										   ALLOCSET_SMALL_SIZES);
 	PG_RETURN_BOOL(lock_acquire(held_locks, text_to_cstring(PG_GETARG_TEXT_PP(0)),
 								text_to_cstring(PG_GETARG_TEXT_PP(1))));
 }

@@ -1,7 +1,7 @@
 /*
  * setting.c
- *	  What people set by function because a managed role cannot set it for a database: settings of an
- *	  administrator, which only narrow those of the server's configuration, and variables of models.
+ *	  What people set by function because a managed role cannot set it for a database: settings of
+ *	  an administrator, which only narrow those of the server's configuration, and variables.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -77,7 +77,8 @@ dataops_set_setting(PG_FUNCTION_ARGS)
 static void
 check_variable(const char *env, const char *name)
 {
-	static const char sql[] = "SELECT owner::oid FROM dataops.variable WHERE env = $1 AND name = $2";
+	static const char sql[] =
+		"SELECT owner::oid FROM dataops.variable WHERE env = $1 AND name = $2";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 

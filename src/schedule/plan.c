@@ -282,7 +282,7 @@ plan_order(List *steps, const char *pipeline)
 
 PG_FUNCTION_INFO_V1(dataops__due_until);
 
-/* _due_until(spec, now) → the end of the last interval that is due; NULL for a pipeline without "every" */
+/* _due_until(spec, now) → the end of the last interval that is due; NULL without "every" */
 Datum
 dataops__due_until(PG_FUNCTION_ARGS)
 {
