@@ -99,6 +99,7 @@ procedure_begin(FunctionCallInfo fcinfo, const char *what)
 void
 procedure_end(MemoryContext memory)
 {
+	MemoryContextSwitchTo(PortalContext);
 	MemoryContextDelete(memory);
 	SPI_finish();
 }
