@@ -16,11 +16,11 @@
 
 #include "catalog/connection.h"
 #include "catalog/raw_table.h"
-#include "catalog/run.h"
 #include "catalog/source_step.h"
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "core/guc.h"
+#include "define/pipeline.h"
 #include "fetch/source_spec.h"
 #include "store/store.h"
 
@@ -76,7 +76,7 @@ without_nulls(Jsonb *spec)
 Jsonb *
 source_define(const char *name, Jsonb *spec, Oid owner)
 {
-	const char *env = run_scope()->env;
+	const char *env = define_env();
 	SourceSpec *source;
 	Definition *existing;
 	Connection *connection;
@@ -185,7 +185,7 @@ Datum
 dataops_alter_source(PG_FUNCTION_ARGS)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Definition *source = definition_get(DEFINITION_SOURCE, "", name, run_scope()->env);
+	Definition *source = definition_get(DEFINITION_SOURCE, "", name, define_env());
 	Datum		changed;
 
 	definition_check_right(source->owner, "source", name);
@@ -198,7 +198,7 @@ Datum
 dataops_drop_source(PG_FUNCTION_ARGS)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	const char *env = run_scope()->env;
+	const char *env = define_env();
 	Definition *source = definition_get(DEFINITION_SOURCE, "", name, env);
 	char	   *pipeline;
 	char	   *step;

@@ -167,7 +167,7 @@ dataops_preview(PG_FUNCTION_ARGS)
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "dataops preview", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext previous;
 	Preview		preview = {.result = (ReturnSetInfo *) fcinfo->resultinfo, .limit = PG_GETARG_INT32(1)};
-	const char *env = run_scope()->env;
+	const char *env = run_scope()->env != NULL ? run_scope()->env : "prod";
 	Definition *definition;
 
 	InitMaterializedSRF(fcinfo, 0);
