@@ -122,7 +122,8 @@ client_pause(Client *client, int64 ms)
 
 	while (ms > 0)
 	{
-		HttpTransfer *transfer = pool_pending(client->pool) > 0 ? transfer_wait(client->pool, ms) : NULL;
+		HttpTransfer *transfer = pool_pending(client->pool) == 0 ? NULL :
+			transfer_wait(client->pool, ms);
 
 		if (transfer != NULL)
 			((Ask *) transfer_tag(transfer))->finished = true;
@@ -253,7 +254,8 @@ observe_quota(Client *client, HttpResponse *response)
 
 	if (rate->quota_header == NULL || (used = http_header(response, rate->quota_header)) == NULL)
 		return;
-	rate_observe(&client->rate, strtod(used, NULL), rate->quota, rate->quota_window_ms, rate_clock_ms());
+	rate_observe(&client->rate, strtod(used, NULL), rate->quota, rate->quota_window_ms,
+				 rate_clock_ms());
 }
 
 static const char *
@@ -291,11 +293,13 @@ failed(Client *client, Ask *ask, char *problem, bool retry)
 	return (Answer) {
 		.kind = ANSWER_FAILED,
 		.response = response,
-		.problem = ask->attempt == 1 ? problem : psprintf("%s (after %d attempts)", problem, ask->attempt),
+		.problem = ask->attempt == 1 ? problem :
+		psprintf("%s (after %d attempts)", problem, ask->attempt),
 		.hint = hint != NULL ? pstrdup(hint) : NULL,
 		.sqlstate = response->verdict == HTTP_COMPLETE ? ERRCODE_REMOTE_REFUSED :
 		response->verdict == HTTP_TOO_LARGE ? ERRCODE_PROGRAM_LIMIT_EXCEEDED :
-		response->verdict == HTTP_BLOCKED ? ERRCODE_INSUFFICIENT_PRIVILEGE : ERRCODE_CONNECTION_LOST,
+		response->verdict == HTTP_BLOCKED ? ERRCODE_INSUFFICIENT_PRIVILEGE :
+		ERRCODE_CONNECTION_LOST,
 		.retry = retry
 	};
 }
@@ -320,8 +324,8 @@ try_again(Client *client, Ask *ask, AttemptOutcome outcome, char *problem, Answe
 	};
 	RetryDecision decision;
 
-	attempt.action = outcome == ATTEMPT_STATUS ? status_action(&client->source->status, response->status) :
-		STATUS_RETRY;
+	attempt.action = outcome != ATTEMPT_STATUS ? STATUS_RETRY :
+		status_action(&client->source->status, response->status);
 	decision = retry_decide(&client->source->retry, &attempt);
 	if (decision.action == RETRY_AFTER && client->deadline != 0 &&
 		attempt.now + decision.delay_ms * 1000 > client->deadline)
