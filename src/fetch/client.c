@@ -178,6 +178,29 @@ client_ask(Client *client, const PageRequest *page, const char *etag, const char
 
 /* ---- judging ---- */
 
+/* Does the text repeat the secret: as it is, percent-encoded, or as the header field had it? */
+static bool
+mentions_secret(const RequestParts *parts, const char *text)
+{
+	StringInfoData encoded;
+
+	if (parts->secret == NULL || *parts->secret == '\0')
+		return false;
+	initStringInfo(&encoded);
+	url_encode(&encoded, parts->secret);
+	if (strstr(text, parts->secret) != NULL || strstr(text, encoded.data) != NULL)
+		return true;
+	for (int i = 0; i < parts->nsecret_headers; i++)
+	{
+		const char *value = parts->secret_headers[i].value;
+		const char *word = strrchr(value, ' ');
+
+		if (strstr(text, word != NULL ? word + 1 : value) != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* What a service's error body says, or NULL; without the secret, should it be repeated there. */
 static char *
 error_message(Client *client, HttpResponse *response)
@@ -194,12 +217,7 @@ error_message(Client *client, HttpResponse *response)
 	message = json_error_message(text.data, text.len);
 	if (message == NULL)
 		return NULL;
-	for (int i = 0; i < client->parts->nsecret_headers; i++)
-		if (strstr(message, client->parts->secret_headers[i].value) != NULL)
-			return NULL;
-	if (client->parts->secret != NULL && strstr(message, client->parts->secret) != NULL)
-		return NULL;
-	return message;
+	return mentions_secret(client->parts, message) ? NULL : message;
 }
 
 static AttemptOutcome

@@ -219,10 +219,10 @@ add_credentials(RequestParts *parts, const Connection *connection, char *secret)
 
 	if (connection->auth == AUTH_NONE)
 		return;
+	parts->secret = secret;
 	if (is_key && strcmp(option_text(options, "auth_in", "header"), "query") == 0)
 	{
 		parts->query_param = pstrdup(option_text(options, "auth_param", "api_key"));
-		parts->secret = secret;
 		return;
 	}
 	value = connection->auth == AUTH_BASIC ?

@@ -48,7 +48,7 @@ typedef struct RequestParts
 	HttpHeader *secret_headers;
 	int			nsecret_headers;
 	char	   *query_param;	/* name of a parameter that carries the secret; NULL: none */
-	char	   *secret;
+	char	   *secret;			/* NULL: none */
 	char	   *body;			/* NULL: none */
 } RequestParts;
 
