@@ -60,7 +60,7 @@ typedef struct CursorRow
 	char	   *etag;
 	char	   *last_modified;
 	Jsonb	   *position;		/* only of this run, NULL when another run wrote it */
-	bool		done;			/* this run came to the end, but its attempt died before saying so */
+	bool		done;			/* this run came to the end, its attempt died before saying so */
 } CursorRow;
 
 /* What a run has landed of a source, by all its attempts. */

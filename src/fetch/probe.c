@@ -25,8 +25,8 @@
 
 #define WAIT_LIMIT_MS	30000
 
-PG_FUNCTION_INFO_V1(dataops_test_connection);
-PGDLLEXPORT Datum dataops_test_connection(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(dataops_probe_connection);
+PGDLLEXPORT Datum dataops_probe_connection(PG_FUNCTION_ARGS);
 
 typedef struct Probe
 {
@@ -183,7 +183,7 @@ probe_store(Probe *probe)
 }
 
 Datum
-dataops_test_connection(PG_FUNCTION_ARGS)
+dataops_probe_connection(PG_FUNCTION_ARGS)
 {
 	Probe		probe = {
 		.result = (ReturnSetInfo *) fcinfo->resultinfo,
