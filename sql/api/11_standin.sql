@@ -28,14 +28,13 @@ RETURN dataops._create_pipeline(name, pg_catalog.jsonb_strip_nulls(pg_catalog.js
 COMMENT ON FUNCTION dataops.create_pipeline(text, text, interval, timestamptz, interval, text, interval, text, text, text, boolean) IS
 'Defines a pipeline, or a new version of it. every makes it run over intervals [start, end) that a ledger keeps track of; delay keeps the still open interval out; catchup says how missing ones are run: merged (contiguous ones as one run), each, or none (the last one only). schedule is a five-field cron text read in timezone; nothing starts before schedule() is called. if_running: skip or queue; on_failure: continue or hold (no scheduled run until the failed one is repaired). replace_steps: steps not added again in this transaction go.';
 
-CREATE FUNCTION dataops._test_source(name text, spec jsonb) RETURNS text LANGUAGE C AS 'MODULE_PATHNAME', 'dataops__test_source';
 REVOKE ALL ON FUNCTION
     dataops._create_pipeline(text, jsonb, boolean),
     dataops._add_step(text, text, jsonb),
-    dataops.create_pipeline(text, text, interval, timestamptz, interval, text, interval, text, text, text, boolean), dataops._test_source(text,jsonb)
+    dataops.create_pipeline(text, text, interval, timestamptz, interval, text, interval, text, text, text, boolean)
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     dataops._create_pipeline(text, jsonb, boolean),
     dataops._add_step(text, text, jsonb),
-    dataops.create_pipeline(text, text, interval, timestamptz, interval, text, interval, text, text, text, boolean), dataops._test_source(text,jsonb)
+    dataops.create_pipeline(text, text, interval, timestamptz, interval, text, interval, text, text, text, boolean)
 TO @extowner@ WITH GRANT OPTION;

@@ -25,7 +25,7 @@
 #include "define/pipeline.h"
 #include "model/model.h"
 #include "model/tree.h"
-#include "validate/check.h"
+#include "model/check.h"
 
 static Node *
 named_like_table(const char *target)

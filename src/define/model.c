@@ -25,8 +25,7 @@
 #include "model/model.h"
 #include "model/parse.h"
 #include "model/tree.h"
-#include "transform/command.h"
-#include "transform/statement.h"
+#include "model/command.h"
 
 static const char *const model_keys[] = {
 	"kind", "target", "query", "strategy", "key", "time_column", "grain", "lookback", "after",

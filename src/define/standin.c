@@ -21,12 +21,6 @@ Datum dataops__create_pipeline(PG_FUNCTION_ARGS)
 	definition_put(DEFINITION_PIPELINE, "", text_to_cstring(PG_GETARG_TEXT_PP(0)), "prod", PG_GETARG_JSONB_P(1), GetUserId());
 	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 }
-PG_FUNCTION_INFO_V1(dataops__test_source);
-Datum dataops__test_source(PG_FUNCTION_ARGS)
-{
-	definition_put(DEFINITION_SOURCE, "", text_to_cstring(PG_GETARG_TEXT_PP(0)), "prod", PG_GETARG_JSONB_P(1), GetUserId());
-	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-}
 PG_FUNCTION_INFO_V1(dataops__add_step);
 Datum dataops__add_step(PG_FUNCTION_ARGS)
 {

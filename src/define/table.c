@@ -23,7 +23,6 @@
 #include "catalog/sql.h"
 #include "model/execute.h"
 #include "model/tree.h"
-#include "transform/statement.h"
 
 static const char merge_times[] =
 	"CREATE TABLE t (created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(), "

@@ -23,9 +23,10 @@
 #include "catalog/verdict.h"
 #include "core/uuid.h"
 #include "model/tree.h"
-#include "transform/command.h"
+#include "model/command.h"
 #include "transform/write.h"
-#include "validate/check.h"
+#include "model/check.h"
+#include "validate/decide.h"
 #include "validate/scan.h"
 
 typedef struct TargetWork

@@ -1,11 +1,11 @@
 /*
  * check.h
- *	  Checks: what was defined, what was found, what follows from it.
+ *	  Checks: what was defined, and room for what a run finds.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
-#ifndef DATAOPS_CHECK_H
-#define DATAOPS_CHECK_H
+#ifndef DATAOPS_MODEL_CHECK_H
+#define DATAOPS_MODEL_CHECK_H
 
 #include "postgres.h"
 
@@ -76,9 +76,6 @@ extern void check_bind(Check *check, Node *from, bool can_divert);
 
 /* Does it sort rows while they are written? */
 extern bool check_judges_rows(const Check *check);
-
-/* Decides the verdict from the tallies.  True when the target must not be published. */
-extern bool check_decide(Check *check);
 
 extern const char *on_fail_name(OnFail on_fail);
 extern const char *verdict_name(Verdict verdict);

@@ -7,7 +7,7 @@
  */
 #include "core/compat.h"
 
-#include "transform/command.h"
+#include "model/command.h"
 
 #include "executor/spi.h"
 #include "nodes/parsenodes.h"
