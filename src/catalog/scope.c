@@ -18,7 +18,7 @@
 
 #define ENV_SIZE 64
 
-static const RunScope outside = {.env = NULL, .start_ts = DT_NOBEGIN, .end_ts = DT_NOEND};
+static const RunScope outside = {.env = "prod", .start_ts = DT_NOBEGIN, .end_ts = DT_NOEND};
 static RunScope current;
 static char current_env[ENV_SIZE];
 static bool inside = false;
@@ -30,9 +30,9 @@ run_scope_set(const RunScope *scope)
 	if (!inside)
 		return;
 	current = *scope;
-	if (scope->env != NULL && scope->env != current_env)
+	if (scope->env != current_env)
 		strlcpy(current_env, scope->env, ENV_SIZE);
-	current.env = scope->env ? current_env : NULL;
+	current.env = current_env;
 }
 
 const RunScope *
@@ -66,7 +66,7 @@ variable_value(const char *name)
 	SqlRows    *rows;
 
 	sql_add_text(&args, name);
-	sql_add_text(&args, run_scope()->env ? run_scope()->env : "prod");
+	sql_add_text(&args, run_scope()->env);
 	sql_add_oid(&args, GetUserId());
 	rows = sql_run_own(sql, &args);
 	if (rows->count == 0)
