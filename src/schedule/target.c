@@ -285,6 +285,17 @@ worth_another_attempt(int sqlstate)
 		ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_INSUFFICIENT_RESOURCES;
 }
 
+static char *
+missing_value_hint(TargetWork *work, const char *column)
+{
+	char	   *rule = psprintf("not_null(%s)", quote_identifier(column));
+	char	   *hint = psprintf("With SELECT dataops.add_check(%s, %s, %s) such rows go to quarantine and the others go on.",
+								quote_literal_cstr(work->run->pipeline),
+								quote_literal_cstr(work->model->target), quote_literal_cstr(rule));
+
+	return MemoryContextStrdup(work->run->memory, hint);
+}
+
 static void
 set_failure(TargetWork *work, ErrorData *error)
 {
@@ -302,6 +313,8 @@ set_failure(TargetWork *work, ErrorData *error)
 	result->error = MemoryContextStrdup(work->run->memory, text.data);
 	if (error->hint != NULL)
 		result->hint = MemoryContextStrdup(work->run->memory, error->hint);
+	else if (error->sqlerrcode == ERRCODE_NOT_NULL_VIOLATION && error->column_name && work->model)
+		result->hint = missing_value_hint(work, error->column_name);
 }
 
 static void

@@ -176,7 +176,7 @@ check_inside(Writing *writing)
 					"The grain must be that of \"%s\".", model->time_column));
 }
 
-/* Must rows be looked at before they are written? */
+/* Must rows be looked at, or all be there, before the target changes?  A model may read its target. */
 static bool
 needs_split(Writing *writing)
 {
@@ -184,6 +184,7 @@ needs_split(Writing *writing)
 
 	return writing->job->judges != NIL || writing->job->replay != NULL ||
 		model->strategy == STRATEGY_PARTITION ||
+		(model->strategy == STRATEGY_TABLE && writing->written->aside == NULL) ||
 		(model_is_incremental(model) && writing->job->keep_rows) ||
 		(model->strategy == STRATEGY_MERGE && !writing->addressed);
 }
