@@ -10,6 +10,8 @@
 
 #include <ctype.h>
 
+#include "common/hashfn.h"
+
 #include "catalog/spec.h"
 #include "model/tree.h"
 
@@ -36,30 +38,58 @@ verdict_name(Verdict verdict)
 	return verdict_names[verdict];
 }
 
+/* How an operator reads in a name, longer ones first; the sign of a named argument does not. */
+static const char *const operator_words[][2] = {
+	{"=>", NULL}, {"<>", "ne"}, {"!=", "ne"}, {">=", "ge"}, {"<=", "le"}, {">", "gt"}, {"<", "lt"}, {"=", "eq"},
+	{"+", "plus"}, {"-", "minus"}, {"/", "over"}, {"%", "mod"}, {"~", "like"}
+};
+
+/* Appends the word that the text begins with; returns how many characters it took. */
+static int
+append_word(StringInfo name, const char *text)
+{
+	int			length = 0;
+
+	while ((unsigned char) text[length] < 128 && isalnum((unsigned char) text[length]))
+		length++;
+	if (length > 0)
+	{
+		appendStringInfo(name, "%s%.*s", name->len > 0 ? "_" : isdigit((unsigned char) *text) ? "c" : "",
+						 length, text);
+		return length;
+	}
+	for (int i = 0; i < lengthof(operator_words); i++)
+		if (strncmp(text, operator_words[i][0], strlen(operator_words[i][0])) == 0)
+		{
+			if (operator_words[i][1] != NULL)
+				appendStringInfo(name, "%s%s", name->len > 0 ? "_" : "", operator_words[i][1]);
+			return strlen(operator_words[i][0]);
+		}
+	return 1;
+}
+
 char *
 check_default_name(const char *rule)
 {
-	char	   *name = palloc(NAME_LENGTH + 1);
-	int			length = 0;
+	StringInfoData name;
 
-	for (; *rule != '\0' && length < NAME_LENGTH; rule++)
+	initStringInfo(&name);
+	for (const char *at = rule; *at != '\0';)
+		at += append_word(&name, at);
+	if (name.len == 0)
+		appendStringInfoString(&name, "check");
+	if (name.len > NAME_LENGTH)
 	{
-		unsigned char c = *rule;
+		/* what is cut off must still tell one rule from another */
+		uint32		rest = DatumGetUInt32(hash_any((const unsigned char *) rule, strlen(rule)));
 
-		if (c < 128 && isalnum(c))
-		{
-			if (length == 0 && isdigit(c))
-				name[length++] = 'c';
-			if (length < NAME_LENGTH)
-				name[length++] = tolower(c);
-		}
-		else if (length > 0 && name[length - 1] != '_')
-			name[length++] = '_';
+		name.data[NAME_LENGTH - 7] = '\0';
+		name.len = strlen(name.data);
+		appendStringInfo(&name, "_%06x", rest & 0xFFFFFF);
 	}
-	while (length > 0 && name[length - 1] == '_')
-		length--;
-	name[length] = '\0';
-	return length > 0 ? name : pstrdup("check");
+	for (char *c = name.data; *c != '\0'; c++)
+		*c = tolower((unsigned char) *c);
+	return name.data;
 }
 
 static Threshold

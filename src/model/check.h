@@ -64,7 +64,10 @@ typedef struct Check
  */
 extern Check *check_read(Jsonb *spec);
 
-/* The name for a rule without one: its words, joined by "_", at most 40 characters. */
+/*
+ * The name for a rule without one: its words and operators ("high >= low": high_ge_low), at most 40
+ * characters, the last of them a hash where it is cut.
+ */
 extern char *check_default_name(const char *rule);
 
 /*

@@ -71,7 +71,7 @@ in_batches(List *batches)
 	return (Node *) any;
 }
 
-/* EXISTS (SELECT FROM unnest(batches, pages, ordinals) AS a (batch, page, ordinal) WHERE …) */
+/* EXISTS (SELECT FROM ROWS FROM (unnest(batches), …) AS a (batch_id, page, ordinal) WHERE …) */
 static Node *
 in_addresses(List *addresses)
 {
@@ -81,7 +81,6 @@ in_addresses(List *addresses)
 	int			count = list_length(addresses);
 	Datum	   *values = palloc(sizeof(Datum) * (count + 1));
 	RangeFunction *function = makeNode(RangeFunction);
-	List	   *arguments = NIL;
 	List	   *columns = NIL;
 	List	   *equal = NIL;
 	SubLink    *exists = makeNode(SubLink);
@@ -90,6 +89,8 @@ in_addresses(List *addresses)
 
 	for (int i = 0; i < lengthof(names); i++)
 	{
+		Node	   *array;
+
 		foreach(cell, addresses)
 		{
 			RecordAddress *address = lfirst(cell);
@@ -97,12 +98,14 @@ in_addresses(List *addresses)
 			values[foreach_current_index(cell)] = i == 0 ? UUIDPGetDatum(&address->batch)
 				: Int32GetDatum(i == 1 ? address->page : address->ordinal);
 		}
-		arguments = lappend(arguments, array_constant(values, count, types[i], arrays[i]));
+		array = array_constant(values, count, types[i], arrays[i]);
+		function->functions = lappend(function->functions,
+									  list_make2(tree_call("unnest", list_make1(array)), NIL));
 		columns = lappend(columns, makeString(pstrdup(names[i])));
 		equal = lappend(equal, tree_compare("=", tree_column("a", names[i]),
 											tree_column("r", names[i])));
 	}
-	function->functions = list_make1(list_make2(tree_call("unnest", arguments), NIL));
+	function->is_rowsfrom = true;
 	function->alias = makeAlias("a", columns);
 	select = tree_select(NIL, (Node *) function);
 	select->whereClause = tree_and(equal);

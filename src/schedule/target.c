@@ -246,6 +246,52 @@ run_step(void *arg)
 	}
 }
 
+/* ---- which rule throws ---- */
+
+typedef struct Probe
+{
+	TargetWork *work;
+	Check	   *check;			/* NULL: the model alone */
+} Probe;
+
+static void
+run_probe(void *arg)
+{
+	Probe	   *probe = arg;
+	WriteJob	job = {
+		.run = probe->work->run,
+		.step = probe->work->step,
+		.model = probe->work->model,
+		.judges = probe->check ? list_make1(&probe->check->judge) : NIL
+	};
+	SqlRole		before = become_owner(probe->work);
+
+	transform_probe(&job);
+	sql_leave(&before);
+}
+
+/*
+ * All row rules are computed in one statement, so an error in it names none of them.  Computes each
+ * alone: the first that throws is the one.  NULL when the model itself throws, or no rule does.
+ */
+static Check *
+throwing_check(TargetWork *work)
+{
+	Probe		probe = {.work = work};
+	ListCell   *cell;
+
+	if (work->model == NULL || work->model->strategy == STRATEGY_VIEW || row_judges(work) == NIL ||
+		sql_run_guarded(run_probe, &probe) != NULL)
+		return NULL;
+	foreach(cell, work->checks)
+	{
+		probe.check = lfirst(cell);
+		if (check_judges_rows(probe.check) && sql_run_guarded(run_probe, &probe) != NULL)
+			return probe.check;
+	}
+	return NULL;
+}
+
 /* ---- results ---- */
 
 static void
@@ -300,9 +346,14 @@ static void
 set_failure(TargetWork *work, ErrorData *error)
 {
 	StageResult *result = &work->result;
+	Check	   *thrower = NULL;
 	StringInfoData text;
 
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION)
+		thrower = throwing_check(work);
 	initStringInfo(&text);
+	if (thrower != NULL)
+		appendStringInfo(&text, "check \"%s\" could not be computed: ", thrower->name);
 	appendStringInfoString(&text, error->message);
 	if (error->detail != NULL)
 		appendStringInfo(&text, " (%s)", error->detail);
@@ -363,7 +414,6 @@ target_run(Run *run, Step *step)
 
 	MemoryContextSwitchTo(memory);
 	error = sql_run_guarded(run_step, &work);
-	run_scope_set(&scope);
 	work.result.outcome = STAGE_DONE;
 	if (error != NULL)
 		set_failure(&work, error);
@@ -371,6 +421,7 @@ target_run(Run *run, Step *step)
 		set_written(&work);
 	if (work.stopped_by != NULL)
 		set_stopped(&work);
+	run_scope_set(&scope);
 	if (error == NULL ? work.result.outcome == STAGE_DONE : work.stopped_by != NULL)
 		record_verdicts(&work);
 	MemoryContextSwitchTo(caller);

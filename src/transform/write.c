@@ -361,17 +361,42 @@ aliased(RangeVar *relation, const char *alias)
 	return (Node *) item;
 }
 
+static void
+begin_writing(Writing *writing, WriteJob *job)
+{
+	Written    *written = palloc0(sizeof(Written));
+
+	memset(writing, 0, sizeof(Writing));
+	writing->job = job;
+	writing->written = written;
+	written->target = tree_relation(job->model->target);
+	writing->alias = written->target->relname;
+	written->whole = aliased(written->target, writing->alias);
+}
+
+void
+transform_probe(WriteJob *job)
+{
+	Writing		writing;
+
+	begin_writing(&writing, job);
+	if (!find_batches(&writing) || !find_window(&writing))
+		return;
+	narrow_scope(&writing);
+	analyse_model(&writing);
+	split_rows(&writing);
+	split_end(writing.written->split);
+}
+
 Written *
 transform_write(WriteJob *job)
 {
-	Writing		writing = {.job = job};
-	Written    *written = palloc0(sizeof(Written));
+	Writing		writing;
+	Written    *written;
 	RowSource	rows = {0};
 
-	writing.written = written;
-	written->target = tree_relation(job->model->target);
-	writing.alias = written->target->relname;
-	written->whole = aliased(written->target, writing.alias);
+	begin_writing(&writing, job);
+	written = writing.written;
 	if (job->model->strategy == STRATEGY_VIEW)
 		return written;
 	if (!find_batches(&writing) || !find_window(&writing))

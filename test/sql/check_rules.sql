@@ -99,10 +99,10 @@ SELECT dataops.add_check('ck_gate', 'ck.src', 'v > 0');
 SELECT dataops.add_check('ck_gate', 'ck.src', 'count(*) > 0');
 SELECT step, outcome, error FROM dataops._test_targets('ck_gate', '-infinity', 'infinity');
 SELECT check_name, on_fail, verdict, message FROM ck.results('ck_gate');
-SELECT dataops.drop_check('ck_gate', 'v_0');
+SELECT dataops.drop_check('ck_gate', 'v_gt_0');
 SELECT step, outcome, error FROM dataops._test_targets('ck_gate', '-infinity', 'infinity');
-SELECT dataops.drop_check('ck_gate', 'ck.src/count_0');
-SELECT dataops.drop_check('ck_gate', 'count_0');
+SELECT dataops.drop_check('ck_gate', 'ck.src/count_gt_0');
+SELECT dataops.drop_check('ck_gate', 'count_gt_0');
 SELECT * FROM dataops._test_targets('ck_gate', '-infinity', 'infinity');
 -- a model's new version must fit its checks
 SELECT dataops.add_model('ck_last', 'ck.last', $$SELECT (record->>'k')::int AS k FROM dataops.records('ck_feed')$$, strategy => 'merge', key => '{k}');
@@ -110,3 +110,7 @@ SELECT dataops.add_model('ck_last', 'ck.last', $$SELECT (record->>'k')::int AS k
 SELECT dataops.add_check('ck_last', 'ck.last', '1 / (n - 7) < 10', name => 'divides');
 SELECT dataops._test_land('ck_feed', 9004, '{"k": 2, "n": 7}');
 SELECT outcome, error FROM dataops._test_targets('ck_last', '-infinity', 'infinity');
+-- names made from rules differ where the rules do
+SELECT dataops.create_pipeline('ck_names');
+SELECT dataops.add_checks('ck_names', 'ck.src', 'log', 'v > 0', 'v >= 0', 'v < 0', '0 < v', 'v + id > 0', 'v - id > 0',
+    'v BETWEEN 1 AND 10 AND id BETWEEN 1 AND 10 AND kind <> ''x''', 'v BETWEEN 1 AND 10 AND id BETWEEN 1 AND 10 AND kind <> ''y''');

@@ -117,3 +117,23 @@ SELECT step, outcome, rows_out, error FROM dataops._test_targets('st_sql', '-inf
 SELECT dataops.add_sql('st_sql', 'fill', 'DO $do$ BEGIN COMMIT; END $do$');
 SELECT step, outcome, rows_out, error FROM dataops._test_targets('st_sql', '-infinity', 'infinity');
 SELECT * FROM st.src ORDER BY id;
+
+-- replay: what was set aside, through the rules and the model as they are now, behind what came since
+SELECT dataops.create_pipeline('st_replay');
+SELECT dataops.add_model('st_replay', 'st.replay', $$SELECT (record->>'id')::int AS id, (record->>'n')::int AS n, (record->>'t')::timestamptz AS t FROM dataops.records('st_feed')$$,
+    strategy => 'merge', key => '{id}', checks => '{"not_null(id)"}');
+SELECT dataops.add_check('st_replay', 'st.replay', 'n < 10', name => 'small');
+DELETE FROM raw.st_feed;
+SELECT dataops._test_land('st_feed', 11, '{"id": 1, "n": 1}', '{"id": 2, "n": 20, "t": "2025-01-02 00:00+00"}', '{"id": 3, "n": 30, "t": "2025-01-03 00:00+00"}', '{"id": 4, "n": 400}');
+SELECT outcome, rows_out, quarantined, error FROM dataops._test_targets('st_replay', '-infinity', 'infinity');
+SELECT dataops._test_land('st_feed', 12, '{"id": 3, "n": 3}');
+SELECT outcome, rows_out, quarantined, error FROM dataops._test_targets('st_replay', '-infinity', 'infinity');
+SELECT dataops.replay_quarantine('st_replay', 'st.replay');
+SELECT dataops.add_check('st_replay', 'st.replay', 'n < 100', name => 'small');
+SELECT dataops.replay_quarantine('st_replay', 'st.replay', to_ts => '2025-01-01');
+SELECT dataops.replay_quarantine('st_replay', 'st.replay');
+SELECT id, n FROM st.replay ORDER BY id;
+SELECT "row"->>'id' AS id, state, replayed_by IS NOT NULL AS by_run FROM dataops.quarantine WHERE pipeline = 'st_replay' ORDER BY 1;
+SELECT state, rows_in, rows_out, rows_quarantined, changed_from, changed_to FROM dataops.step_run WHERE step = 'st.replay' ORDER BY id DESC LIMIT 1;
+SELECT dataops.replay_quarantine('st_table', 'st.full');
+SELECT dataops.replay_quarantine('st_replay', 'st.repla');
