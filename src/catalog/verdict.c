@@ -51,9 +51,11 @@ void
 verdict_record(Run *run, Step *step, const VerdictRow *row)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.check_result (id, run, step_run, pipeline, env, step, target, check_name, rule, "
-		" on_fail, severity, verdict, rows_checked, rows_failed, value, message, sample, created_at) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, now())";
+		"INSERT INTO dataops.check_result (id, run, step_run, pipeline, env, step, target, "
+		" check_name, rule, on_fail, severity, verdict, rows_checked, rows_failed, value, message, "
+		" sample, created_at) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
+		" now())";
 	SqlArgs		args = {0};
 	pg_uuid_t	id;
 
@@ -106,9 +108,11 @@ void
 quarantine_record(Run *run, Step *step, const QuarantineRow *row)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.quarantine_row (id, run, step_run, pipeline, env, step, source, target, check_name, "
-		" rule, reason, sqlstate, \"row\", record, batch, page, ordinal, created_at) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '23514', $12, $13, $14, $15, $16, now())";
+		"INSERT INTO dataops.quarantine_row (id, run, step_run, pipeline, env, step, source, "
+		" target, check_name, rule, reason, sqlstate, \"row\", record, batch, page, ordinal, "
+		" created_at) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '23514', $12, $13, $14, $15, $16, "
+		" now())";
 	SqlArgs		args = {0};
 	pg_uuid_t	id;
 
@@ -183,8 +187,10 @@ quarantine_replayed(const QuarantineGroup *group, const QuarantineGroup *failed_
 					const pg_uuid_t *run)
 {
 	static const char sql[] =
-		"UPDATE dataops.quarantine_row SET state = 'replayed', replayed_at = now(), replayed_by = $2 "
-		"WHERE step_run = $1 AND state = 'open' AND source = $3 AND (batch, page::text, ordinal::text) IN "
+		"UPDATE dataops.quarantine_row "
+		"SET state = 'replayed', replayed_at = now(), replayed_by = $2 "
+		"WHERE step_run = $1 AND state = 'open' AND source = $3 "
+		"AND (batch, page::text, ordinal::text) IN "
 		" (SELECT * FROM unnest($4::uuid[], $5::text[], $6::text[]) "
 		"  EXCEPT SELECT * FROM unnest($7::uuid[], $8::text[], $9::text[]))";
 	SqlArgs		args = {0};

@@ -59,7 +59,7 @@ typedef struct QuarantineGroup
 	pg_uuid_t	step_run;
 	char	   *source;
 	TimestampTz created_at;
-	List	   *batches;		/* pg_uuid_t *: the address of each row, in step with the next two */
+	List	   *batches;		/* pg_uuid_t *: the address of each row, with the next two */
 	List	   *pages;			/* text of numbers: char * */
 	List	   *ordinals;
 } QuarantineGroup;

@@ -32,7 +32,8 @@ static const char *const model_keys[] = {
 	"retry", "timeout", "derived"
 };
 static const char *const gate_keys[] = {"kind", "target", "after", "retry", "timeout"};
-static const char *const command_keys[] = {"kind", "command", "after", "retry", "timeout", "derived"};
+static const char *const command_keys[] = {"kind", "command", "after", "retry", "timeout",
+										   "derived"};
 
 char *
 model_search_path(void)
@@ -72,7 +73,8 @@ model_rows(const char *query, const char *alias)
 }
 
 static void
-refuse_second_writer(Definition *pipeline, const char *name, const ModelSpec *model, const char *env)
+refuse_second_writer(Definition *pipeline, const char *name, const ModelSpec *model,
+					 const char *env)
 {
 	Definition *other = model_of_target(pipeline, model->target, env);
 
@@ -220,9 +222,10 @@ static Jsonb *
 with_derived(Jsonb *spec, const ModelSpec *model, List *columns, bool is_volatile)
 {
 	static const char sql[] =
-		"SELECT ($1 - 'derived') || jsonb_build_object('target', $2, 'derived', jsonb_strip_nulls(jsonb_build_object("
-		" 'inputs', coalesce(to_jsonb($3::text[]), '[]'), 'search_path', $4::text, 'time_column', $5::text, "
-		" 'columns', jsonb_object($6::text[], $7::text[]), 'volatile', $8::boolean)))";
+		"SELECT ($1 - 'derived') || jsonb_build_object('target', $2, 'derived', "
+		" jsonb_strip_nulls(jsonb_build_object('inputs', coalesce(to_jsonb($3::text[]), '[]'), "
+		"  'search_path', $4::text, 'time_column', $5::text, "
+		"  'columns', jsonb_object($6::text[], $7::text[]), 'volatile', $8::boolean)))";
 	SqlArgs		args = {0};
 	List	   *names = NIL;
 	List	   *types = NIL;
@@ -260,7 +263,7 @@ former_columns(Definition *pipeline, const char *name, const ModelSpec *model, c
 	return derived ? spec_object(derived, "columns", "a step") : NULL;
 }
 
-/* Checks of the target now run with the model; a step of the same name replaces the gate by itself. */
+/* The target's checks now run with the model.  A step of the gate's name replaces it by itself. */
 static void
 drop_gate(Definition *pipeline, const char *name, const char *target, const char *env)
 {

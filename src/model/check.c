@@ -40,8 +40,9 @@ verdict_name(Verdict verdict)
 
 /* How an operator reads in a name, longer ones first; the sign of a named argument does not. */
 static const char *const operator_words[][2] = {
-	{"=>", NULL}, {"<>", "ne"}, {"!=", "ne"}, {">=", "ge"}, {"<=", "le"}, {">", "gt"}, {"<", "lt"}, {"=", "eq"},
-	{"+", "plus"}, {"-", "minus"}, {"/", "over"}, {"%", "mod"}, {"~", "like"}
+	{"=>", NULL}, {"<>", "ne"}, {"!=", "ne"}, {">=", "ge"}, {"<=", "le"}, {">", "gt"},
+	{"<", "lt"}, {"=", "eq"}, {"+", "plus"}, {"-", "minus"}, {"/", "over"}, {"%", "mod"},
+	{"~", "like"}
 };
 
 /* Appends the word that the text begins with; returns how many characters it took. */
@@ -54,7 +55,8 @@ append_word(StringInfo name, const char *text)
 		length++;
 	if (length > 0)
 	{
-		appendStringInfo(name, "%s%.*s", name->len > 0 ? "_" : isdigit((unsigned char) *text) ? "c" : "",
+		appendStringInfo(name, "%s%.*s",
+						 name->len > 0 ? "_" : isdigit((unsigned char) *text) ? "c" : "",
 						 length, text);
 		return length;
 	}
@@ -104,7 +106,8 @@ read_threshold(Jsonb *spec, const char *key, const char *what)
 
 	if (text == NULL)
 		return threshold;
-	fields = sscanf(text, " %2[>=] %lf %n%1[%%] %n", operator, &threshold.bound, &used, percent, &used);
+	fields = sscanf(text, " %2[>=] %lf %n%1[%%] %n", operator, &threshold.bound, &used, percent,
+					&used);
 	if (fields < 2 || text[used] != '\0' || threshold.bound < 0 ||
 		(strcmp(operator, ">") != 0 && strcmp(operator, ">=") != 0))
 		ereport(ERROR,
@@ -138,11 +141,13 @@ check_read(Jsonb *spec)
 	for (int i = 0; on_fail && i < lengthof(on_fail_names); i++)
 		if (strcmp(on_fail, on_fail_names[i]) == 0)
 			check->on_fail = i;
-	check->severity = (char *) spec_choice(spec, "severity", severities, lengthof(severities), NULL, what);
+	check->severity = (char *) spec_choice(spec, "severity", severities, lengthof(severities), NULL,
+										   what);
 	check->warn_if = read_threshold(spec, "warn_if", what);
 	check->error_if = read_threshold(spec, "error_if", what);
 	check->scope_given = spec_has(spec, "scope");
-	check->whole = strcmp(spec_choice(spec, "scope", scopes, lengthof(scopes), "run", what), "all") == 0;
+	check->whole = strcmp(spec_choice(spec, "scope", scopes, lengthof(scopes), "run", what),
+						  "all") == 0;
 	check->rule = rule_parse(rule, spec_text(spec, "filter", what), target->relname);
 	check->judge.name = check->name;
 	check->judge.rule = check->rule;
@@ -167,7 +172,8 @@ check_bind(Check *check, Node *from, bool can_divert)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("check \"%s\" cannot quarantine rows: it is about %s", check->name,
-					   rule_is_row(check->rule) ? "rows that are already in the table" : "the table as a whole"),
+					   rule_is_row(check->rule) ? "rows that are in the table already"
+					   : "the table as a whole"),
 				errhint("Use on_fail => 'stop', 'warn' or 'log'."));
 	if (!check->on_fail_given)
 		check->on_fail = can_divert ? ON_FAIL_QUARANTINE : ON_FAIL_STOP;

@@ -188,7 +188,7 @@ row_as_jsonb(TupleDesc desc, Datum *values, bool *nulls)
 {
 	HeapTuple	tuple = heap_form_tuple(desc, values, nulls);
 	Datum		json = DirectFunctionCall1(row_to_json, HeapTupleGetDatum(tuple));
+	char	   *object = TextDatumGetCString(json);
 
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-											  CStringGetDatum(text_to_cstring(DatumGetTextPP(json)))));
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(object)));
 }

@@ -80,7 +80,8 @@ add_records_call(FuncExpr *call, InputsContext *context)
 	if (context->depth == 0 || name == NULL || !IsA(name, Const) || name->constisnull)
 		ereport(ERROR,
 				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				errmsg("dataops.records() in a model must stand in FROM, with its schema and a constant name"),
+				errmsg("dataops.records() in a model must stand in FROM, "
+					   "with its schema and a constant name"),
 				errhint("Write FROM dataops.records('name')."),
 				errposition(call->location + 1));
 	add_name(context, psprintf("source:%s", TextDatumGetCString(name->constvalue)));

@@ -33,7 +33,8 @@ column_name(Node *node)
 {
 	ColumnRef  *ref = (ColumnRef *) node;
 
-	if (!IsA(node, ColumnRef) || list_length(ref->fields) != 1 || !IsA(linitial(ref->fields), String))
+	if (!IsA(node, ColumnRef) || list_length(ref->fields) != 1 ||
+		!IsA(linitial(ref->fields), String))
 		return NULL;
 	return strVal(linitial(ref->fields));
 }
@@ -91,6 +92,7 @@ foreign_key(Rule *rule, FuncCall *call, const char *alias)
 	ColumnRef  *other = column ? lsecond(call->args) : NULL;
 	RangeVar   *table;
 	SelectStmt *found;
+	Node	   *referenced;
 	SubLink    *exists;
 	NullTest   *is_null;
 
@@ -101,8 +103,8 @@ foreign_key(Rule *rule, FuncCall *call, const char *alias)
 						 other->location);
 	table->alias = makeAlias("dataops_fk", NIL);
 	found = tree_select(NIL, (Node *) table);
-	found->whereClause = (Node *) makeSimpleA_Expr(AEXPR_OP, "=",
-												   tree_column("dataops_fk", strVal(llast(other->fields))),
+	referenced = tree_column("dataops_fk", strVal(llast(other->fields)));
+	found->whereClause = (Node *) makeSimpleA_Expr(AEXPR_OP, "=", referenced,
 												   tree_column(alias, column), call->location);
 	exists = makeNode(SubLink);
 	exists->subLinkType = EXISTS_SUBLINK;
@@ -129,6 +131,7 @@ fresh(Rule *rule, FuncCall *call, const char *alias)
 {
 	CoalesceExpr *coalesce = makeNode(CoalesceExpr);
 	Node	   *since;
+	Node	   *newest;
 	A_Const    *no = makeNode(A_Const);
 
 	if (list_length(call->args) != 2)
@@ -138,8 +141,8 @@ fresh(Rule *rule, FuncCall *call, const char *alias)
 	no->val.boolval.type = T_Boolean;
 	no->val.boolval.boolval = false;
 	no->location = -1;
-	coalesce->args = list_make2(tree_compare(">=", (Node *) tree_call("max", list_make1(linitial(call->args))),
-											 since), no);
+	newest = (Node *) tree_call("max", list_make1(linitial(call->args)));
+	coalesce->args = list_make2(tree_compare(">=", newest, since), no);
 	coalesce->location = call->location;
 	rule->expression = (Node *) coalesce;
 	rule->whole_table = true;

@@ -277,7 +277,8 @@ model_parse(const char *text, List *filters)
 	error_text_push(&place, text);
 	statements = raw_parser(text, RAW_PARSE_DEFAULT);
 	if (statements == NIL)
-		ereport(ERROR, errcode(ERRCODE_SYNTAX_ERROR), errmsg("a model is one SELECT, this is empty"));
+		ereport(ERROR, errcode(ERRCODE_SYNTAX_ERROR),
+				errmsg("a model is one SELECT, this is empty"));
 	first = linitial_node(RawStmt, statements);
 	if (list_length(statements) > 1)
 		ereport(ERROR,
@@ -309,13 +310,14 @@ model_append_address(ModelTree *model, const Query *query)
 	{
 		int			column = address_in_records[i];
 		const char *name = records_columns[column];
+		Node	   *value;
 
 		/* an alias may rename the first columns: records('x') AS r (line) */
 		if (column < list_length(model->records->colnames))
 			name = strVal(list_nth(model->records->colnames, column));
+		value = tree_column(model->records->aliasname, name);
 		model->select->targetList = lappend(model->select->targetList,
-											tree_target(tree_column(model->records->aliasname, name),
-														address_columns[i]));
+											tree_target(value, address_columns[i]));
 	}
 	return true;
 }

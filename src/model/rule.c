@@ -161,7 +161,7 @@ repeated_keys(const Rule *rule, Node *from)
 	return select;
 }
 
-/* by…, gap_after, gap_before FROM (by…, time, lead(time) OVER (…)) WHERE next > time + every */
+/* by…, gap_after, gap_before FROM (by…, time, lead(time) OVER …) WHERE before > after + every */
 static SelectStmt *
 gaps(const Rule *rule, Node *from)
 {

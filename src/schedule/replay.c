@@ -93,7 +93,8 @@ strict_judges(Replay *replay)
 
 		if (!check_judges_rows(check))
 			continue;
-		check->judge.divert = check->on_fail == ON_FAIL_QUARANTINE || check->on_fail == ON_FAIL_STOP;
+		check->judge.divert = check->on_fail == ON_FAIL_QUARANTINE ||
+			check->on_fail == ON_FAIL_STOP;
 		judges = lappend(judges, &check->judge);
 	}
 	return judges;

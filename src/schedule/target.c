@@ -215,9 +215,10 @@ run_gate(TargetWork *work)
 static void
 run_command(TargetWork *work)
 {
+	char	   *command = spec_text_required(work->step->spec, "command", "a command");
 	SqlRole		before = become_owner(work);
 
-	work->result.rows_out = command_run(spec_text_required(work->step->spec, "command", "a command"));
+	work->result.rows_out = command_run(command);
 	sql_leave(&before);
 }
 
@@ -335,7 +336,8 @@ static char *
 missing_value_hint(TargetWork *work, const char *column)
 {
 	char	   *rule = psprintf("not_null(%s)", quote_identifier(column));
-	char	   *hint = psprintf("With SELECT dataops.add_check(%s, %s, %s) such rows go to quarantine and the others go on.",
+	char	   *hint = psprintf("With SELECT dataops.add_check(%s, %s, %s) "
+								"such rows go to quarantine and the others go on.",
 								quote_literal_cstr(work->run->pipeline),
 								quote_literal_cstr(work->model->target), quote_literal_cstr(rule));
 
@@ -375,8 +377,10 @@ set_stopped(TargetWork *work)
 	char	   *check = quote_literal_cstr(work->stopped_by->name);
 	char	   *hint;
 
-	hint = psprintf("Look: SELECT * FROM dataops.check_results WHERE run_id = '%s' AND check_name = %s. "
-					"Let it pass: SELECT dataops.accept_check('%s', %s, 'reason'), then SELECT dataops.retry('%s').",
+	hint = psprintf("Look: SELECT * FROM dataops.check_results "
+					"WHERE run_id = '%s' AND check_name = %s. "
+					"Let it pass: SELECT dataops.accept_check('%s', %s, 'reason'), "
+					"then SELECT dataops.retry('%s').",
 					run, check, run, check, run);
 	work->result.hint = MemoryContextStrdup(work->run->memory, hint);
 }

@@ -172,11 +172,12 @@ check_inside(Writing *writing)
 			errdetail("Rows of this run have \"%s\" from %s to before %s.", model->time_column,
 					  timestamptz_to_str(writing->window.from),
 					  pstrdup(timestamptz_to_str(writing->window.to))),
-			errhint("Read only the rows of the window: WHERE … >= dataops.start_ts() AND … < dataops.end_ts(). "
+			errhint("Read only the rows of the window: "
+					"WHERE … >= dataops.start_ts() AND … < dataops.end_ts(). "
 					"The grain must be that of \"%s\".", model->time_column));
 }
 
-/* Must rows be looked at, or all be there, before the target changes?  A model may read its target. */
+/* Must all rows be there before the target changes?  A model may also read its target. */
 static bool
 needs_split(Writing *writing)
 {
@@ -219,7 +220,8 @@ receive_repeated(TupleTableSlot *slot, void *arg)
 			errcode(ERRCODE_CARDINALITY_VIOLATION),
 			errmsg("%s made several rows with the key %s in one run", model->what,
 				   JsonbToCString(NULL, &key->root, VARSIZE(key))),
-			errdetail("Which of them is the last cannot be told: a row does not come from one raw record."),
+			errdetail("Which of them is the last cannot be told: "
+					  "a row does not come from one raw record."),
 			errhint("Make the key unique in the query, for example with GROUP BY or DISTINCT ON."));
 }
 
@@ -338,7 +340,8 @@ delete_replaced(Writing *writing)
 	if (model->strategy == STRATEGY_PARTITION)
 		condition = statement_in_window(tree_column(NULL, model->time_column), writing->time_type,
 										writing->window);
-	tree_execute((Node *) statement_delete(written->target, condition), "dataops delete", NULL, NULL);
+	tree_execute((Node *) statement_delete(written->target, condition), "dataops delete", NULL,
+				 NULL);
 }
 
 /* What the whole window replaced counts as changed: rows that are gone, too. */

@@ -49,6 +49,8 @@ static List *
 add_targets(List *targets, Check *check)
 {
 	Rule	   *rule = check->rule;
+	Node	   *failed;
+	Node	   *unknown;
 
 	if (rule->kind == RULE_TABLE)
 	{
@@ -60,11 +62,12 @@ add_targets(List *targets, Check *check)
 	targets = lappend(targets, tree_target(tree_count(rule->filter), NULL));
 	if (!rule_is_row(rule))
 		return targets;
-	targets = lappend(targets, tree_target(tree_count(tree_is_false(rule_condition(rule))), NULL));
-	return lappend(targets, tree_target(tree_count(rule->filter
-												   ? tree_and(list_make2(rule->filter,
-																		 tree_is_unknown(rule_condition(rule))))
-												   : tree_is_unknown(rule_condition(rule))), NULL));
+	failed = tree_is_false(rule_condition(rule));
+	unknown = tree_is_unknown(rule_condition(rule));
+	if (rule->filter != NULL)
+		unknown = tree_and(list_make2(rule->filter, unknown));
+	targets = lappend(targets, tree_target(tree_count(failed), NULL));
+	return lappend(targets, tree_target(tree_count(unknown), NULL));
 }
 
 typedef struct FusedResult
@@ -81,7 +84,8 @@ value_text(TupleTableSlot *slot, int column, MemoryContext memory)
 
 	if (slot->tts_isnull[column])
 		return NULL;
-	getTypeOutputInfo(TupleDescAttr(slot->tts_tupleDescriptor, column)->atttypid, &output, &varlena);
+	getTypeOutputInfo(TupleDescAttr(slot->tts_tupleDescriptor, column)->atttypid, &output,
+					  &varlena);
 	return MemoryContextStrdup(memory, OidOutputFunctionCall(output, slot->tts_values[column]));
 }
 
@@ -128,7 +132,8 @@ scan_fused(CheckScan *scan, List *checks, Node *from)
 	foreach(cell, checks)
 		targets = add_targets(targets, lfirst(cell));
 	receiver = row_receiver(receive_fused, &result);
-	tree_execute((Node *) tree_select(targets, from), "dataops checks", scan->environment, receiver);
+	tree_execute((Node *) tree_select(targets, from), "dataops checks", scan->environment,
+				 receiver);
 	receiver->rDestroy(receiver);
 }
 

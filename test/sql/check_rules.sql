@@ -66,7 +66,9 @@ SELECT count(*) FROM ck.bound;
 SELECT count(*) FROM dataops.quarantine WHERE pipeline = 'ck_bound';
 -- acceptance: the same run passes the check when it is tried again
 SELECT dataops.accept_check(run_id, 'few', 'known') FROM dataops.check_results WHERE pipeline = 'ck_bound' AND check_name = 'few' AND state = 'failed';
+\set VERBOSITY terse
 SELECT dataops.accept_check(run_id, 'nothing', 'known') IS NULL FROM dataops.check_results WHERE pipeline = 'ck_bound' AND check_name = 'share' LIMIT 1;
+\set VERBOSITY default
 SELECT check_name, state, accepted_by IS NOT NULL AS by_somebody, accept_reason FROM dataops.check_results WHERE pipeline = 'ck_bound' AND accepted_at IS NOT NULL;
 SELECT action, object, detail FROM dataops.audit WHERE action = 'accept check';
 
