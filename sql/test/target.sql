@@ -14,7 +14,7 @@ CREATE FUNCTION dataops._test_land(source text, batch integer, VARIADIC records 
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    id uuid := format('00000000-0000-7000-8000-%s', lpad(batch::text, 12, '0'));
+    id uuid := format('00000000-0000-7000-%s-%s', substr(md5(source), 1, 4), lpad(batch::text, 12, '0'));
 BEGIN
     EXECUTE format('INSERT INTO raw.%I (batch_id, page, ordinal, created_at, record) '
                    'SELECT $1, 0, o, now(), r FROM unnest($2) WITH ORDINALITY AS x (r, o)', source) USING id, records;

@@ -66,7 +66,7 @@ statement_insert(const ModelSpec *model, RangeVar *into, const RowSource *rows)
 	{
 		Node	   *time = tree_column(TARGET_ALIAS, model->time_column);
 
-		insert->returningList = list_make1(tree_target(time, NULL));
+		compat_set_returning(insert, list_make1(tree_target(time, NULL)));
 	}
 	return insert;
 }

@@ -301,7 +301,7 @@ insert_rows(Writing *writing, const RowSource *rows)
 	else
 		insert = statement_insert(model, into, rows);
 	if (!is_time_type(writing->time_type))
-		insert->returningList = NIL;
+		compat_set_returning(insert, NIL);
 	written->rows_out = tree_execute((Node *) insert, "dataops insert", written->environment,
 									 receiver);
 	receiver->rDestroy(receiver);

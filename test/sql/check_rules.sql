@@ -2,6 +2,7 @@
 \set VERBOSITY default
 \set SHOW_CONTEXT never
 SET TimeZone = 'UTC';
+SET DateStyle = 'ISO';
 SET client_min_messages = warning;
 CREATE SCHEMA ck;
 CREATE TABLE ck.src (id int, v numeric, t timestamptz, kind text);

@@ -2,6 +2,7 @@
 \set VERBOSITY default
 \set SHOW_CONTEXT never
 SET TimeZone = 'UTC';
+SET DateStyle = 'ISO';
 SET client_min_messages = warning;
 SELECT dataops.create_pipeline('md');
 CREATE SCHEMA md_in;

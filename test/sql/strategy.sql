@@ -2,6 +2,7 @@
 \set VERBOSITY default
 \set SHOW_CONTEXT never
 SET TimeZone = 'UTC';
+SET DateStyle = 'ISO';
 SET client_min_messages = warning;
 CREATE SCHEMA IF NOT EXISTS raw;
 CREATE TABLE raw.st_feed (batch_id uuid, page int, ordinal int, created_at timestamptz, record jsonb);
