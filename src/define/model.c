@@ -107,13 +107,13 @@ query_columns(const ModelSpec *model, Query *query)
 					errcode(ERRCODE_INVALID_COLUMN_DEFINITION),
 					errmsg("column %d of %s has no name", entry->resno, model->what),
 					errhint("Name it: expression AS name."),
-					errposition(exprLocation((Node *) entry->expr) + 1));
+					error_location(model->query, exprLocation((Node *) entry->expr)));
 		foreach(other, columns)
 			if (strcmp(((TargetColumn *) lfirst(other))->name, entry->resname) == 0)
 				ereport(ERROR,
 						errcode(ERRCODE_DUPLICATE_COLUMN),
 						errmsg("column \"%s\" of %s comes twice", entry->resname, model->what),
-						errposition(exprLocation((Node *) entry->expr) + 1));
+						error_location(model->query, exprLocation((Node *) entry->expr)));
 		column = palloc0(sizeof(TargetColumn));
 		column->name = entry->resname;
 		column->type = exprType((Node *) entry->expr);
@@ -298,7 +298,7 @@ define_query(Definition *pipeline, const char *name, Jsonb *spec, const char *en
 	error_text_push(&place, model->query);
 	query = tree_analyse((Node *) tree->select, model->query, NULL);
 	columns = query_columns(model, query);
-	model->inputs = query_inputs(query);
+	model->inputs = query_inputs(query, model->query);
 	error_text_pop(&place);
 	is_volatile = contain_volatile_functions((Node *) query);
 	settle_columns(model, columns);

@@ -174,7 +174,7 @@ expand_records(RangeFunction *function, ParseContext *context)
 				errcode(ERRCODE_SYNTAX_ERROR),
 				errmsg("dataops.records() takes the name of one source"),
 				errhint("Write FROM dataops.records('name')."),
-				errposition(call->location + 1));
+				error_location(context->model->text, call->location));
 	foreach(cell, context->model->sources)
 		known |= strcmp(lfirst(cell), strVal(&name->val)) == 0;
 	if (!known)
@@ -214,7 +214,7 @@ expand_from(Node *item, ParseContext *context, bool visible, int *found, Alias *
 /* ---- refusals ---- */
 
 static void
-check_select(SelectStmt *select)
+check_select(SelectStmt *select, const char *text)
 {
 	ListCell   *cell;
 
@@ -222,7 +222,7 @@ check_select(SelectStmt *select)
 		ereport(ERROR,
 				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				errmsg("a model is a plain SELECT: INTO is not allowed"),
-				errposition(select->intoClause->rel->location + 1));
+				error_location(text, select->intoClause->rel->location));
 	if (select->lockingClause != NIL)
 		ereport(ERROR,
 				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -238,7 +238,7 @@ check_select(SelectStmt *select)
 					errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					errmsg("a model does not change data: WITH query \"%s\" is not a SELECT",
 						   cte->ctename),
-					errposition(cte->location + 1));
+					error_location(text, cte->location));
 	}
 }
 
@@ -254,7 +254,7 @@ model_walker(Node *node, ParseContext *context)
 		int			found = 0;
 		ListCell   *cell;
 
-		check_select(select);
+		check_select(select, context->model->text);
 		foreach(cell, select->fromClause)
 			lfirst(cell) = expand_from(lfirst(cell), context, true, &found, &records);
 		if (found > 1)
@@ -284,13 +284,13 @@ model_parse(const char *text, List *filters)
 		ereport(ERROR,
 				errcode(ERRCODE_SYNTAX_ERROR),
 				errmsg("a model is one SELECT, these are %d statements", list_length(statements)),
-				errposition(lsecond_node(RawStmt, statements)->stmt_location + 1));
+				error_location(text, lsecond_node(RawStmt, statements)->stmt_location));
 	if (!IsA(first->stmt, SelectStmt))
 		ereport(ERROR,
 				errcode(ERRCODE_SYNTAX_ERROR),
 				errmsg("a model is one SELECT"),
 				errhint("Use dataops.add_sql() for other commands."),
-				errposition(first->stmt_location + 1));
+				error_location(text, first->stmt_location));
 	model->text = text;
 	model->select = (SelectStmt *) first->stmt;
 	model_walker((Node *) model->select, &context);

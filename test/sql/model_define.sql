@@ -24,6 +24,7 @@ SELECT dataops.add_model('md', 'md_out.a', E'SELECT id,\n  amuont FROM md_in.ord
 SELECT dataops.add_model('md', 'md_out.a', E'SELECT id FROM md_in.orders\n WHERE )');
 SELECT dataops.add_model('md', 'md_out.a', 'SELECT $1 AS a');
 SELECT dataops.add_model('md', 'md_out.a', 'SELECT id + 1 FROM md_in.orders');
+SELECT dataops.add_model('md', 'md_out.a', 'SELECT ''grün'' AS g, id + 1 FROM md_in.orders');
 SELECT dataops.add_model('md', 'md_out.a', 'SELECT id, amount AS id FROM md_in.orders');
 SELECT dataops.add_model('md', 'md_out.a', 'SELECT FROM md_in.orders');
 SELECT dataops.add_model('md', 'a', 'SELECT 1 AS a');
