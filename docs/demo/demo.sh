@@ -73,7 +73,8 @@ dataops.network_limit = 'http://127.0.0.1, 127.0.0.0/8, ${live_api#https://}'" \
 		"$top/test/cluster.sh" "$run" "$home/stage" start
 }
 
-# What an administrator does once: a database with its ordinary owner, who may use pg_cron.
+# What an administrator does once: a database with its ordinary owner, who may use pg_cron and a folder of the
+# server as a store.  The owner creates the extension.
 prepare_database() {
 	if [ "$(sql -U postgres -d postgres -Atc "SELECT count(*) FROM pg_database WHERE datname = 'demo'")" = 1 ]; then
 		return
@@ -85,6 +86,12 @@ prepare_database() {
 		SET client_min_messages = warning;
 		CREATE EXTENSION pg_cron;
 		GRANT USAGE ON SCHEMA cron TO analyst;
+		\connect demo analyst
+		SET client_min_messages = warning;
+		CREATE EXTENSION dataops;
+		\connect demo postgres
+		CREATE SERVER lake FOREIGN DATA WRAPPER dataops_file;
+		GRANT USAGE ON FOREIGN SERVER lake TO analyst;
 	SQL
 }
 

@@ -7,6 +7,7 @@
 \set QUIET on
 \pset footer off
 \pset null '-'
+\o /dev/null
 
 BEGIN;
 
@@ -18,7 +19,7 @@ CREATE SERVER binance FOREIGN DATA WRAPPER dataops_http OPTIONS (url :'api');
 ALTER SERVER binance OPTIONS (SET url :'api');
 \endif
 
-SELECT 1 FROM dataops.create_http_source('candles', 'binance', '/api/v3/klines',
+SELECT dataops.create_http_source('candles', 'binance', '/api/v3/klines',
     params     => '{"symbol": "BTCUSDT", "interval": "15m", "limit": "1000"}',
     -- one request spans 1000 candles of 15 minutes; the exchange includes the end of a window
     paginate   => '{"type": "window", "start": "startTime", "end": "endTime", "format": "ms",
@@ -26,15 +27,15 @@ SELECT 1 FROM dataops.create_http_source('candles', 'binance', '/api/v3/klines',
     rate_limit => '{"quota_header": "x-mbx-used-weight-1m", "quota": 6000, "quota_window": "1 minute"}');
 
 -- 2. The pipeline: every 15 minutes, one minute after a candle has closed.
-SELECT 1 FROM dataops.create_pipeline('btc',
+SELECT dataops.create_pipeline('btc',
     every    => '15 minutes', delay => '1 minute', start_at => '2025-09-28 05:45+00',
     schedule => '*/15 * * * *', replace_steps => true);
 
 -- 3. Raw records land unchanged in raw.candles, and as they came in the lake.
-SELECT 1 FROM dataops.add_fetch('btc', 'candles', archive => 'lake');
+SELECT dataops.add_fetch('btc', 'candles', archive => 'lake');
 
 -- 4. Typed rows: a record is a JSON array; one row per open time, the last one that came wins.
-SELECT 1 FROM dataops.add_model('btc', 'staging.candles', $$
+SELECT dataops.add_model('btc', 'staging.candles', $$
     SELECT to_timestamp((record->>0)::bigint / 1000.0) AS open_time,
            (record->>1)::numeric AS open,
            (record->>2)::numeric AS high,
@@ -46,15 +47,15 @@ SELECT 1 FROM dataops.add_model('btc', 'staging.candles', $$
     $$, strategy => 'merge', key => '{open_time}', time_column => 'open_time');
 
 -- 5. What must be true before anybody sees them.  A row that breaks a rule goes to quarantine, the others go on.
-SELECT 1 FROM dataops.add_checks('btc', 'staging.candles', 'quarantine',
+SELECT dataops.add_checks('btc', 'staging.candles', 'quarantine',
     'not_null(open_time, open, high, low, close, volume)',
     'high >= greatest(open, close, low)',
     'low <= least(open, close, high)',
     'volume >= 0 AND trades >= 0');
-SELECT 1 FROM dataops.add_check('btc', 'staging.candles', 'count(*) > 0', on_fail => 'warn');
+SELECT dataops.add_check('btc', 'staging.candles', 'count(*) > 0', on_fail => 'warn');
 
 -- 6. Published candles: hours from quarters, days from hours, each interval replaced as a whole.
-SELECT 1 FROM dataops.add_model('btc', 'production.candles_hourly', $$
+SELECT dataops.add_model('btc', 'production.candles_hourly', $$
     SELECT date_trunc('hour', open_time) AS open_time,
            (array_agg(open ORDER BY open_time))[1] AS open, max(high) AS high, min(low) AS low,
            (array_agg(close ORDER BY open_time DESC))[1] AS close, sum(volume) AS volume, sum(trades) AS trades
@@ -64,7 +65,7 @@ SELECT 1 FROM dataops.add_model('btc', 'production.candles_hourly', $$
     $$, strategy => 'partition', time_column => 'open_time', grain => '1 hour',
     checks => '{"is_unique(open_time)", "high >= low"}');
 
-SELECT 1 FROM dataops.add_model('btc', 'production.candles_daily', $$
+SELECT dataops.add_model('btc', 'production.candles_daily', $$
     SELECT date_trunc('day', open_time) AS open_time,
            (array_agg(open ORDER BY open_time))[1] AS open, max(high) AS high, min(low) AS low,
            (array_agg(close ORDER BY open_time DESC))[1] AS close, sum(volume) AS volume, sum(trades) AS trades
@@ -75,6 +76,7 @@ SELECT 1 FROM dataops.add_model('btc', 'production.candles_daily', $$
     checks => '{"is_unique(open_time)", "high >= low"}');
 
 COMMIT;
+\o
 
 -- 7. Run it: two months of candles, 5,856 records in six requests.  Asking again does nothing twice.
 \echo 'Running pipeline btc from 2025-09-28 05:45 to 2025-11-28 05:45 UTC ...'

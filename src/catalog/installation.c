@@ -1,7 +1,7 @@
 /*
  * installation.c
- *	  Which database this installation may act in: one row of system identifier and database, which a
- *	  dump carries along and which then no longer fits.
+ *	  Which database this installation may act in: one row of system identifier and database, which
+ *	  a dump carries along and which then no longer fits.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -47,7 +47,7 @@ installation_state(void)
 	return sql_bool(rows, 0, 1) ? INSTALLATION_HERE : INSTALLATION_COPY;
 }
 
-/* Records this database under a new id, so that names of effects never meet those of the original. */
+/* Records this database under a new id: names of effects never meet those of the original. */
 static void
 installation_record(void)
 {

@@ -1,7 +1,7 @@
 /*
  * role.c
- *	  The levels of grant_role(), and the filter of the views.  The rights are given by a function in
- *	  SQL that nobody may call; the checks are here, because here the current user is still the
+ *	  The levels of grant_role(), and the filter of the views.  The rights are given by a function
+ *	  in SQL that nobody may call; the checks are here, because here the current user is still the
  *	  caller: in a SECURITY DEFINER function it would be the extension's owner, and the role of the
  *	  session may be an administrator who runs somebody else's pipeline.
  *
@@ -76,9 +76,13 @@ set_level(Oid role, const char *level)
 	sql_add_oid(&args, role);
 	sql_add_text(&args, level);
 	sql_run_own(sql, &args);
-	detail = DirectFunctionCall1(jsonb_in,
-								 CStringGetDatum(level ? psprintf("{\"level\": \"%s\"}", level) : "{}"));
-	audit_record(level ? "grant role" : "revoke role", name, DatumGetJsonbP(detail));
+	if (level == NULL)
+	{
+		audit_record("revoke role", name, NULL);
+		return;
+	}
+	detail = DirectFunctionCall1(jsonb_in, CStringGetDatum(psprintf("{\"level\": \"%s\"}", level)));
+	audit_record("grant role", name, DatumGetJsonbP(detail));
 }
 
 PG_FUNCTION_INFO_V1(dataops_grant_role);
@@ -115,7 +119,7 @@ typedef struct Viewer
 
 PG_FUNCTION_INFO_V1(dataops__may_see);
 
-/* _may_see(owner) → may the current user, who reads the view, see what "owner" owns? NULL: nobody's */
+/* _may_see(owner) → may the current user, who reads the view, see what "owner" owns? */
 Datum
 dataops__may_see(PG_FUNCTION_ARGS)
 {

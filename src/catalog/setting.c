@@ -1,7 +1,7 @@
 /*
  * setting.c
- *	  What people set by function because a managed role cannot set it for a database: settings of an
- *	  administrator, which only narrow those of the server's configuration, and variables of models.
+ *	  What people set by function because a managed role cannot set it for a database: settings of
+ *	  an administrator, which only narrow those of the server's configuration, and variables.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -36,6 +36,16 @@ check_setting(const char *name)
 			nearest ? errhint("Perhaps you meant \"%s\".", nearest) : 0);
 }
 
+static Jsonb *
+string_jsonb(char *text)
+{
+	JsonbValue	string = {.type = jbvString};
+
+	string.val.string.val = text;
+	string.val.string.len = strlen(text);
+	return JsonbValueToJsonb(&string);
+}
+
 PG_FUNCTION_INFO_V1(dataops_set_setting);
 
 /* set_setting(name, value); NULL takes the setting away */
@@ -46,6 +56,7 @@ dataops_set_setting(PG_FUNCTION_ARGS)
 		"INSERT INTO dataops.setting (name, value) VALUES ($1, $2) "
 		"ON CONFLICT (name) DO UPDATE SET value = $2";
 	static const char drop[] = "DELETE FROM dataops.setting WHERE name = $1";
+	char	   *value = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char	   *name;
 	SqlArgs		args = {0};
 
@@ -55,10 +66,10 @@ dataops_set_setting(PG_FUNCTION_ARGS)
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	check_setting(name);
 	sql_add_text(&args, name);
-	if (!PG_ARGISNULL(1))
-		sql_add_text(&args, text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	sql_run_own(PG_ARGISNULL(1) ? drop : put, &args);
-	audit_record("set setting", name, NULL);
+	if (value != NULL)
+		sql_add_text(&args, value);
+	sql_run_own(value ? put : drop, &args);
+	audit_record("set setting", name, value ? string_jsonb(value) : NULL);
 	PG_RETURN_VOID();
 }
 
@@ -66,7 +77,8 @@ dataops_set_setting(PG_FUNCTION_ARGS)
 static void
 check_variable(const char *env, const char *name)
 {
-	static const char sql[] = "SELECT owner::oid FROM dataops.variable WHERE env = $1 AND name = $2";
+	static const char sql[] =
+		"SELECT owner::oid FROM dataops.variable WHERE env = $1 AND name = $2";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 

@@ -8,6 +8,8 @@
 #define DATAOPS_COMPAT_H
 
 #include "postgres.h"
+#include "catalog/pg_foreign_server.h"
+#include "common/base64.h"
 #include "executor/executor.h"
 #include "storage/latch.h"
 #if PG_VERSION_NUM >= 160000
@@ -18,6 +20,7 @@
 #endif
 #include "storage/ipc.h"
 #include "storage/lock.h"
+#include "utils/acl.h"
 #include "utils/wait_event.h"
 
 /* 18 writes pg_noreturn before the declaration; before it there was pg_attribute_noreturn() */
@@ -65,6 +68,28 @@ compat_lock_held_by_me(const LOCKTAG *tag, LOCKMODE mode)
 #endif
 }
 
+/* 16 has one function for the rights on any object where 15 had one per kind. */
+static inline AclResult
+compat_server_aclcheck(Oid server, Oid role, AclMode mode)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ForeignServerRelationId, server, role, mode);
+#else
+	return pg_foreign_server_aclcheck(server, role, mode);
+#endif
+}
+
+/* 16 added the argument that restricts it to summarizing indexes. */
+static inline List *
+compat_insert_index_tuples(ResultRelInfo *target, TupleTableSlot *slot, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL, false);
+#else
+	return ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL);
+#endif
+}
+
 /*
  * The largest exponent, either sign, that numeric_in() reads; beyond it even 0e… is out of range.
  */
@@ -80,5 +105,21 @@ compat_lock_held_by_me(const LOCKTAG *tag, LOCKMODE mode)
 #else
 #include "tcop/tcopprot.h"
 #endif
+
+/* Base64 on one line, palloc'ed; 18 reads bytes where 15 to 17 read characters. */
+static inline char *
+compat_base64(const char *bytes, int length)
+{
+	int			size = pg_b64_enc_len(length);
+	char	   *text = palloc(size + 1);
+
+#if PG_VERSION_NUM >= 180000
+	size = pg_b64_encode((const uint8 *) bytes, length, text, size);
+#else
+	size = pg_b64_encode(bytes, length, text, size);
+#endif
+	text[Max(size, 0)] = '\0';
+	return text;
+}
 
 #endif

@@ -252,7 +252,8 @@ step_next(Cutter *cutter)
 	if (*cutter->at == (object ? '}' : ']'))
 		return container_close(cutter);
 	if (*cutter->at != ',')
-		return cutter_broken(cutter, object ? "expected \",\" or \"}\"" : "expected \",\" or \"]\"");
+		return cutter_broken(cutter, object ?
+							 "expected \",\" or \"}\"" : "expected \",\" or \"]\"");
 	cutter->at++;
 	cutter->state = object ? AT_KEY : AT_VALUE;
 	return false;

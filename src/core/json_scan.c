@@ -284,7 +284,13 @@ blocks_scan(JsonExtent *extent, const char *at, const char *end)
 
 		block_read(at, &bits);
 		if (bits.backslashes != 0 || extent->escaped)
-			bits.quotes &= ~block_escaped(extent, bits.backslashes);
+		{
+			uint64		hidden = block_escaped(extent, bits.backslashes);
+
+			bits.quotes &= ~hidden;
+			bits.opens &= ~hidden;
+			bits.closes &= ~hidden;
+		}
 		strings = parity_up_to(bits.quotes) ^ (extent->in_string ? ~UINT64CONST(0) : 0);
 		extent->in_string = strings >> 63 != 0;
 		bits.opens &= ~strings;

@@ -149,7 +149,8 @@ key_is(const char *key, size_t length, const MemberName *member, MemoryContext m
 }
 
 void
-member_trail_key(MemberTrail *trail, int depth, const char *key, size_t length, MemoryContext memory)
+member_trail_key(MemberTrail *trail, int depth, const char *key, size_t length,
+				 MemoryContext memory)
 {
 	trail->matched = Min(trail->matched, depth - 1);
 	if (trail->matched == depth - 1 && trail->matched < trail->path->nmembers &&

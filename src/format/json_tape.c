@@ -94,7 +94,8 @@ read_escaped(TapeReader *reader, const char *start, const char *stop)
 	size_t		length;
 	const char *after;
 
-	decoded_reserve(tape, closing_quote(stop, tape->text_end) - start);
+	/* one byte more, so that there is a buffer even for nothing */
+	decoded_reserve(tape, closing_quote(stop, tape->text_end) - start + 1);
 	after = json_string_decode(tape->text, start, tape->text_end, tape->decoded + tape->ndecoded,
 							   &length, reader->why);
 	if (after == NULL)

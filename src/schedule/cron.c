@@ -69,7 +69,7 @@ read_number(const char **text, int *value)
 	return *text > start;
 }
 
-/* A value of the field at *text, as a number or a word; which moves past it.  "element" is for why. */
+/* A value at *text, which moves past it, as a number or a word.  "element" is for why. */
 static bool
 read_value(const CronField *field, const char *element, const char **text, int *value, char **why)
 {
@@ -221,7 +221,8 @@ local_instants(pg_time_t local, pg_tz *zone)
 		pg_time_t	change;
 		bool		changes;
 
-		changes = pg_next_dst_boundary(&from, &before, &is_dst, &change, &after, &is_dst, zone) == 1;
+		changes = pg_next_dst_boundary(&from, &before, &is_dst, &change, &after, &is_dst,
+									   zone) == 1;
 		instants.at[0] = local - before;
 		if (!changes || instants.at[0] < change)
 		{
@@ -247,7 +248,9 @@ local_day(TimestampTz instant, pg_tz *zone)
 	struct pg_tm *local = pg_localtime(&seconds, zone);
 
 	if (local == NULL)
-		ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range"));
+		ereport(ERROR,
+				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				errmsg("timestamp out of range"));
 	return date2j(local->tm_year + 1900, local->tm_mon + 1, local->tm_mday);
 }
 
@@ -362,7 +365,7 @@ cron_zone(const char *name)
 
 PG_FUNCTION_INFO_V1(dataops__cron_next);
 
-/* _cron_next(cron, timezone, after, count) → the next due times, fewer when none comes in five years */
+/* _cron_next(cron, timezone, after, count) → the next due times; fewer when none comes in years */
 Datum
 dataops__cron_next(PG_FUNCTION_ARGS)
 {
@@ -380,7 +383,8 @@ dataops__cron_next(PG_FUNCTION_ARGS)
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"%s\" is not a cron schedule", error_clean(cron, strlen(cron), 100)),
 				errdetail("%s", why),
-				errhint("For example '*/15 * * * *' is every quarter of an hour, '30 6 * * MON-FRI' is 6:30 on working days."));
+				errhint("For example '*/15 * * * *' is every quarter of an hour, "
+						"'30 6 * * MON-FRI' is 6:30 on working days."));
 	while (count < wanted && (after = cron_next(&schedule, zone, after)) != 0)
 		times[count++] = TimestampTzGetDatum(after);
 	PG_RETURN_ARRAYTYPE_P(construct_array(times, count, TIMESTAMPTZOID, sizeof(TimestampTz),

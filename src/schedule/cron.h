@@ -26,8 +26,8 @@ typedef struct CronSchedule
 } CronSchedule;
 
 /*
- * Reads "minute hour day-of-month month day-of-week": numbers, lists, ranges, steps, JAN to DEC, SUN
- * to SAT, 7 as Sunday; or @hourly, @daily, @weekly, @monthly.  False, with a sentence in *why
+ * Reads "minute hour day-of-month month day-of-week": numbers, lists, ranges, steps, JAN to DEC,
+ * SUN to SAT, 7 as Sunday; or @hourly, @daily, @weekly, @monthly.  False, with a sentence in *why
  * (palloc'ed), when "text" is not such a schedule.  Does not throw.
  */
 extern bool cron_parse(const char *text, CronSchedule *schedule, char **why);

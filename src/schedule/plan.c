@@ -150,6 +150,25 @@ plan_ranges(Definition *pipeline, const char *env, TimestampTz now)
 	return strcmp(times.catchup, "each") == 0 ? separate(ranges, &times) : ranges;
 }
 
+List *
+plan_ranges_within(Definition *pipeline, const char *env, TimeRange range, bool partial)
+{
+	PipelineTimes times;
+	List	   *ranges;
+
+	plan_times(pipeline->spec, psprintf("pipeline \"%s\"", pipeline->object), &times);
+	if (times.every == NULL || partial)
+	{
+		TimeRange  *whole = palloc(sizeof(TimeRange));
+
+		*whole = range;
+		return list_make1(whole);
+	}
+	ranges = ledger_missing(pipeline->object, env, Max(range.from_ts, times.start_at), range.to_ts,
+							range.to_ts);
+	return strcmp(times.catchup, "each") == 0 ? separate(ranges, &times) : ranges;
+}
+
 /* ---- order ---- */
 
 static Step *
@@ -263,7 +282,7 @@ plan_order(List *steps, const char *pipeline)
 
 PG_FUNCTION_INFO_V1(dataops__due_until);
 
-/* _due_until(spec, now) → the end of the last interval that is due; NULL for a pipeline without "every" */
+/* _due_until(spec, now) → the end of the last interval that is due; NULL without "every" */
 Datum
 dataops__due_until(PG_FUNCTION_ARGS)
 {

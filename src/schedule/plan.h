@@ -28,6 +28,12 @@ extern void plan_times(Jsonb *spec, const char *what, PipelineTimes *times);
 extern List *plan_ranges(Definition *pipeline, const char *env, TimestampTz now);
 
 /*
+ * What of a range that a person asked for is missing.  All of it for a pipeline without intervals,
+ * and where only some steps are wanted: the ledger does not keep intervals of single steps.
+ */
+extern List *plan_ranges_within(Definition *pipeline, const char *env, TimeRange range, bool partial);
+
+/*
  * Puts the steps (Step *) in an order that respects "after" and the models' inputs, and fills
  * step->after with both.  Steps that nothing orders keep the order of their definition.  42P20 for
  * a cycle, naming its steps.

@@ -88,7 +88,8 @@ static void
 show_difference(const char *text, size_t length, const Outcome *server, const Outcome *ours)
 {
 	ereport(WARNING,
-			errmsg("jsonb writer (SQLSTATE %s) and server differ", unpack_sql_state(ours->sqlstate)),
+			errmsg("jsonb writer (SQLSTATE %s) and server differ",
+				   unpack_sql_state(ours->sqlstate)),
 			errdetail("SQLSTATE of the server: %s. Text: %s",
 					  unpack_sql_state(server->sqlstate), error_clean(text, length, 8000)));
 }

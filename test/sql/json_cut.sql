@@ -20,7 +20,8 @@ INSERT INTO body (path, body) VALUES
 -- a bad record does not refuse its page: its reader will
 INSERT INTO body (path, body) VALUES
 	('$', '[tru, 01, "\x", {"a" 1}, {a:1}, [1,,2], -]'), ('$', E'["\x01", 1]'), ('$', '[{"a":"\\"},2]'),
-	('$', '[{"a":"\\\""},2]');
+	('$', '[{"a":"\\\""},2]'), ('$', '[{"a":"' || repeat('y', 100) || '","b"\{}\,"c":' || repeat('[', 70) || '\"}}' || repeat(']', 70) || '},2]'),
+	('$', '["' || repeat('\"[{', 50) || '",{"' || repeat('\\', 70) || '":"]}' || repeat(' ', 70) || '"}]');
 -- byte order mark
 INSERT INTO body (path, body) VALUES ('$', U&'\FEFF[1]'), ('$', U&'\FEFF'), ('$', U&'\FEFF\FEFF[1]'), ('$', U&' \FEFF[1]');
 -- not whole, or not JSON

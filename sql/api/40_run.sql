@@ -1,0 +1,90 @@
+-- Run and repair.
+
+CREATE OR REPLACE PROCEDURE dataops.run(
+    pipeline text,
+    env      text        DEFAULT NULL,
+    from_ts  timestamptz DEFAULT NULL,
+    to_ts    timestamptz DEFAULT NULL,
+    steps    text[]      DEFAULT NULL
+)
+LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_run';
+COMMENT ON PROCEDURE dataops.run(text, text, timestamptz, timestamptz, text[]) IS
+'Runs a pipeline in this session: first what an earlier run left unfinished, then every interval that is due, or what is missing in [from_ts, to_ts) when given. Commits as it goes, so it needs to be a statement of its own. Ends in an error that names step and reason when a run failed; the record is already committed.';
+
+CREATE OR REPLACE FUNCTION dataops.start(
+    pipeline text,
+    env      text        DEFAULT NULL,
+    from_ts  timestamptz DEFAULT NULL,
+    to_ts    timestamptz DEFAULT NULL,
+    steps    text[]      DEFAULT NULL
+) RETURNS uuid
+LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_start';
+COMMENT ON FUNCTION dataops.start(text, text, timestamptz, timestamptz, text[]) IS
+'Queues what run() would do and starts a background worker for it when this transaction commits. Returns the id of the first run. Without a free worker slot the next tick() does it.';
+
+CREATE OR REPLACE PROCEDURE dataops.wait(run_id uuid, timeout interval DEFAULT '1 hour')
+LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_wait';
+COMMENT ON PROCEDURE dataops.wait(uuid, interval) IS 'Returns when the run has succeeded; an error when it failed, was cancelled, or has not ended in time.';
+
+CREATE OR REPLACE FUNCTION dataops.cancel(run_id uuid) RETURNS boolean
+LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dataops_cancel';
+COMMENT ON FUNCTION dataops.cancel(uuid) IS 'Stops a run within a second, or keeps a queued one from starting. False when it has ended already.';
+
+CREATE OR REPLACE FUNCTION dataops.retry(run_id uuid, version text DEFAULT 'current', from_step text DEFAULT NULL) RETURNS uuid
+LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_retry';
+COMMENT ON FUNCTION dataops.retry(uuid, text, text) IS 'Goes on with a run where it failed, with the definitions as they are now (current) or as they were (same); from_step does that step and all after it again. A background worker begins when this transaction commits.';
+
+CREATE OR REPLACE FUNCTION dataops.skip_step(run_id uuid, step text, reason text) RETURNS text
+LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dataops_skip_step';
+COMMENT ON FUNCTION dataops.skip_step(uuid, text, text) IS 'Lets a step of a failed run count as done, so that retry() goes on after it. Audited.';
+
+CREATE OR REPLACE PROCEDURE dataops.tick(now timestamptz DEFAULT NULL)
+LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_tick';
+COMMENT ON PROCEDURE dataops.tick(timestamptz) IS 'The clock: starts what is due, retries what waited, resumes what died. To be called each minute, by pg_cron (schedule() sees to it) or anything else.';
+
+CREATE OR REPLACE FUNCTION dataops.schedule(pipeline text, env text DEFAULT NULL) RETURNS timestamptz
+LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_schedule';
+COMMENT ON FUNCTION dataops.schedule(text, text) IS 'Lets tick() start the pipeline by its schedule, and makes sure of the pg_cron job that calls tick(), or says what an administrator must run. Returns the next due time.';
+
+CREATE OR REPLACE FUNCTION dataops.unschedule(pipeline text, env text DEFAULT NULL) RETURNS boolean
+LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_unschedule';
+COMMENT ON FUNCTION dataops.unschedule(text, text) IS 'Takes the pipeline off its schedule. False when it had none.';
+
+CREATE OR REPLACE FUNCTION dataops.pause(pipeline text, env text DEFAULT NULL) RETURNS boolean
+LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_pause';
+COMMENT ON FUNCTION dataops.pause(text, text) IS 'Keeps the schedule but starts nothing until resume().';
+
+CREATE OR REPLACE FUNCTION dataops.resume(pipeline text, env text DEFAULT NULL) RETURNS boolean
+LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_resume';
+COMMENT ON FUNCTION dataops.resume(text, text) IS 'Ends a pause. Intervals missed meanwhile come with the next run.';
+
+REVOKE ALL ON FUNCTION
+    dataops.start(text, text, timestamptz, timestamptz, text[]),
+    dataops.cancel(uuid),
+    dataops.retry(uuid, text, text),
+    dataops.skip_step(uuid, text, text),
+    dataops.schedule(text, text),
+    dataops.unschedule(text, text),
+    dataops.pause(text, text),
+    dataops.resume(text, text)
+FROM PUBLIC;
+REVOKE ALL ON PROCEDURE
+    dataops.run(text, text, timestamptz, timestamptz, text[]),
+    dataops.wait(uuid, interval),
+    dataops.tick(timestamptz)
+FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    dataops.start(text, text, timestamptz, timestamptz, text[]),
+    dataops.cancel(uuid),
+    dataops.retry(uuid, text, text),
+    dataops.skip_step(uuid, text, text),
+    dataops.schedule(text, text),
+    dataops.unschedule(text, text),
+    dataops.pause(text, text),
+    dataops.resume(text, text)
+TO @extowner@ WITH GRANT OPTION;
+GRANT EXECUTE ON PROCEDURE
+    dataops.run(text, text, timestamptz, timestamptz, text[]),
+    dataops.wait(uuid, interval),
+    dataops.tick(timestamptz)
+TO @extowner@ WITH GRANT OPTION;

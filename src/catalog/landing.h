@@ -1,0 +1,109 @@
+/*
+ * landing.h
+ *	  Every SQL text about what came in: batches, pages, requests, cursors, quarantined records, and
+ *	  the intents that name archive objects before they are written.
+ *
+ * All functions need a transaction and throw on errors of the database.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#ifndef DATAOPS_LANDING_H
+#define DATAOPS_LANDING_H
+
+#include "postgres.h"
+
+#include "catalog/batch.h"
+#include "catalog/run.h"
+
+typedef struct BatchRow
+{
+	pg_uuid_t	id;
+	const BatchSource *source;
+	const char *shard;
+	TimestampTz created_at;
+	int			pages;
+	int64		records;
+	int64		quarantined;
+	int64		bytes;			/* bodies, inflated */
+	const char *object;			/* NULL without an archive */
+	int64		object_bytes;
+	uint32		object_crc32c;
+} BatchRow;
+
+typedef struct PageRow
+{
+	int			number;			/* in its batch, from 1 */
+	char	   *url;
+	int			status;
+	Jsonb	   *headers;		/* NULL: none were kept */
+	TimestampTz received_at;
+	int64		bytes;
+	int64		records;
+	uint32		crc32c;
+} PageRow;
+
+typedef struct QuarantinedRecord
+{
+	int			page;
+	int			ordinal;
+	const char *raw;
+	size_t		length;
+	const char *reason;
+	const char *sqlstate;
+} QuarantinedRecord;
+
+/* The cursor of one shard as it was last written; value and the others may be NULL. */
+typedef struct CursorRow
+{
+	char	   *shard;
+	char	   *value;
+	char	   *etag;
+	char	   *last_modified;
+	Jsonb	   *position;		/* only of this run, NULL when another run wrote it */
+	bool		done;			/* this run came to the end, in an attempt that did not live to say so */
+} CursorRow;
+
+/* What a run has landed of a source, by all its attempts. */
+typedef struct LandedTotals
+{
+	int64		records;
+	int64		quarantined;
+	int64		bytes;
+} LandedTotals;
+
+/* An intent whose attempt is over without its batch: the object may be there, or a part of it. */
+typedef struct LeftObject
+{
+	pg_uuid_t	intent;
+	char	   *server;
+	char	   *name;
+} LeftObject;
+
+extern void landing_batch(Run *run, Step *step, const BatchRow *batch);
+extern void landing_page(const pg_uuid_t *batch, const PageRow *page);
+extern void landing_request(Run *run, Step *step, const RequestLog *request);
+extern void landing_quarantine(Run *run, Step *step, const BatchRow *batch, const QuarantinedRecord *record);
+
+/* The row of "shard", or NULL when the source was never read. In CurrentMemoryContext. */
+extern CursorRow *landing_cursor(Run *run, Step *step, const char *source, const char *shard);
+
+extern LandedTotals landing_totals(Run *run, const char *source);
+
+/* "batch" may be NULL: the last one stays noted. */
+extern void landing_cursor_put(Run *run, const char *source, const CursorState *cursor,
+							   const pg_uuid_t *batch);
+
+/* The intent's id is the batch's. */
+extern void landing_intent(Run *run, Step *step, const pg_uuid_t *id, const char *server, const char *name);
+
+/* Throws 55000 when somebody else has resolved it meanwhile: the batch must not be committed then. */
+extern void landing_intent_done(const pg_uuid_t *id, int64 bytes, uint32 crc32c);
+extern void landing_intent_removed(const pg_uuid_t *id);
+
+/*
+ * Open intents of this step's dead attempts: of this run, and of runs that are over.
+ * List of LeftObject * in CurrentMemoryContext.
+ */
+extern List *landing_left_objects(Run *run, Step *step);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * verdict.h
+ *	  Every SQL text about verdicts of checks and rows set aside.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#ifndef DATAOPS_VERDICT_H
+#define DATAOPS_VERDICT_H
+
+#include "catalog/run.h"
+
+typedef struct VerdictRow
+{
+	const char *target;
+	const char *check;
+	const char *rule;
+	const char *on_fail;
+	const char *severity;
+	const char *verdict;
+	int64		judged;
+	int64		failed;
+	const char *value;			/* may be NULL, as the next two */
+	const char *message;
+	List	   *samples;		/* Jsonb * */
+} VerdictRow;
+
+/* Records what a check of the step found. */
+extern void verdict_record(Run *run, Step *step, const VerdictRow *row);
+
+/* Has a person accepted this check's failure in this run? */
+extern bool verdict_accepted(Run *run, const char *target, const char *check);
+
+/*
+ * Accepts the failures of "check" in the run: the next attempt passes it.  Returns how many
+ * results that concerns.
+ */
+extern int64 verdict_accept(const pg_uuid_t *run, const char *check, const char *reason);
+
+typedef struct QuarantineRow
+{
+	const char *source;			/* may be NULL, as all but target and reason */
+	const char *target;
+	const char *check;
+	const char *rule;
+	const char *reason;
+	Jsonb	   *row;
+	Jsonb	   *record;
+	const pg_uuid_t *batch;		/* page and ordinal count when it is given */
+	int			page;
+	int			ordinal;
+} QuarantineRow;
+
+/* Sets a row of the step aside. */
+extern void quarantine_record(Run *run, Step *step, const QuarantineRow *row);
+
+#endif

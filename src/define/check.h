@@ -1,0 +1,26 @@
+/*
+ * check.h
+ *	  Definition of checks.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#ifndef DATAOPS_DEFINE_CHECK_H
+#define DATAOPS_DEFINE_CHECK_H
+
+#include "catalog/definition.h"
+
+/*
+ * Validates a check's document and analyses its rule, as the pipeline's owner, against the rows of
+ * the model that writes the target, or against the table when no model does.  Returns the document
+ * with its target and name written out.
+ */
+extern Jsonb *check_define(Definition *pipeline, Jsonb *spec, const char *env);
+
+/*
+ * Analyses all checks of "target" against the rows of a new version of its model; throws when one
+ * does not fit it.  Called with the owner's rights.
+ */
+extern void check_define_again(Definition *pipeline, const char *target, const char *query,
+							   const char *env);
+
+#endif

@@ -1,0 +1,354 @@
+/*
+ * page.c
+ *	  From an answer's body to records.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "fetch/page.h"
+
+#include <ctype.h>
+
+#include "miscadmin.h"
+#include "port/pg_crc32c.h"
+
+#include "core/cutter.h"
+#include "core/error.h"
+#include "core/json_scan.h"
+
+#define RECORD_BYTES	(64 * 1024 * 1024)	/* of one record */
+
+/* ---- what the header fields tell ---- */
+
+static bool
+contains_word(const char *text, const char *word)
+{
+	size_t		length = strlen(word);
+
+	for (; text != NULL && *text != '\0'; text++)
+		if (pg_strncasecmp(text, word, length) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_lines(const char *content_type)
+{
+	return contains_word(content_type, "ndjson") || contains_word(content_type, "jsonl") ||
+		contains_word(content_type, "json-seq") || contains_word(content_type, "json-lines");
+}
+
+/* The charset parameter when it is one that JSON cannot be in; NULL when all is well. */
+static char *
+foreign_charset(const char *content_type)
+{
+	const char *found = NULL;
+	size_t		length;
+
+	for (const char *at = content_type; at != NULL && *at != '\0'; at++)
+		if (pg_strncasecmp(at, "charset=", 8) == 0)
+			found = at + 8;
+	if (found == NULL)
+		return NULL;
+	found += *found == '"';
+	length = strcspn(found, "\"; ");
+	if ((length == 5 && pg_strncasecmp(found, "utf-8", 5) == 0) ||
+		(length == 4 && pg_strncasecmp(found, "utf8", 4) == 0) ||
+		(length == 8 && pg_strncasecmp(found, "us-ascii", 8) == 0))
+		return NULL;
+	return error_clean(found, length, 50);
+}
+
+/* One "<target>; param; param" of a Link field: is it rel=next? */
+static bool
+is_next(const char *params, size_t length)
+{
+	char	   *text = pnstrdup(params, length);
+
+	for (char *at = text; (at = strstr(at, "rel=")) != NULL;)
+	{
+		size_t		rel_length;
+
+		at += 4;
+		at += *at == '"';
+		rel_length = strcspn(at, "\";,");
+		for (size_t word = 0; word < rel_length;)
+		{
+			size_t		word_length = strcspn(at + word, " \";,");
+
+			if (word_length == 4 && pg_strncasecmp(at + word, "next", 4) == 0)
+				return true;
+			word += word_length + 1;
+		}
+	}
+	return false;
+}
+
+char *
+page_link_next(const char *field)
+{
+	while (field != NULL && (field = strchr(field, '<')) != NULL)
+	{
+		const char *close = strchr(field, '>');
+		const char *end;
+
+		if (close == NULL)
+			return NULL;
+		/* the parameters go on to a comma that another link follows */
+		end = close;
+		while (*end != '\0' && !(*end == ',' && end[1 + strspn(end + 1, " \t")] == '<'))
+			end++;
+		if (is_next(close, end - close))
+			return pnstrdup(field + 1, close - field - 1);
+		field = end;
+	}
+	return NULL;
+}
+
+static void
+put_header(JsonbParseState **state, const char *name, const char *text)
+{
+	JsonbValue	value = {.type = jbvString};
+
+	value.val.string.val = (char *) name;
+	value.val.string.len = strlen(name);
+	pushJsonbValue(state, WJB_KEY, &value);
+	value.val.string.val = (char *) text;
+	value.val.string.len = strlen(text);
+	pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+Jsonb *
+page_headers(const SourceSpec *source, const HttpResponse *response)
+{
+	static const char *const kept[] = {
+		"content-type", "content-encoding", "content-length", "date", "etag", "last-modified", "x-request-id"
+	};
+	JsonbParseState *state = NULL;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < lengthof(kept); i++)
+	{
+		const char *value = http_header(response, kept[i]);
+
+		if (value != NULL)
+			put_header(&state, kept[i], error_clean(value, strlen(value), 500));
+	}
+	if (source->rate.quota_header != NULL)
+	{
+		const char *value = http_header(response, source->rate.quota_header);
+
+		if (value != NULL)
+			put_header(&state, source->rate.quota_header, error_clean(value, strlen(value), 500));
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/* ---- the body ---- */
+
+typedef struct BodyReading
+{
+	const SourceSpec *source;
+	HttpResponse *response;
+	RecordReceiver receiver;
+	void	   *arg;
+	Cutter	   *cutter;
+	PageReading *page;
+	pg_crc32c	crc;
+	bool		cut;			/* the cutter has come to the end or given up */
+} BodyReading;
+
+static void
+set_problem(PageReading *page, char *problem, bool retry, const char *hint)
+{
+	page->problem = problem;
+	page->retry = retry;
+	page->hint = hint != NULL ? pstrdup(hint) : NULL;
+}
+
+/* Looks at the first bytes: an HTML page is no broken JSON, it is something else. False to stop. */
+static bool
+check_beginning(BodyReading *reading, const char *bytes, size_t length)
+{
+	const char *type = http_header(reading->response, "Content-Type");
+	char	   *charset = foreign_charset(type);
+
+	while (length > 0 && isspace((unsigned char) *bytes))
+		bytes++, length--;
+	if (contains_word(type, "html") || (length > 0 && *bytes == '<'))
+		set_problem(reading->page, psprintf("the answer is %s, not JSON",
+											contains_word(type, "html") || !contains_word(type, "xml") ? "HTML" : "XML"),
+					false, "Open the source's URL by hand: it may be a sign-in or an error page.");
+	else if (charset != NULL)
+		set_problem(reading->page, psprintf("the answer is in charset \"%s\", not in UTF-8", charset), false, NULL);
+	return reading->page->problem == NULL;
+}
+
+static void
+cutter_problem(BodyReading *reading)
+{
+	uint64		offset;
+	const char *reason = cutter_reason(reading->cutter, &offset);
+
+	/* without a length, a cut body looks whole to the protocol */
+	set_problem(reading->page,
+				psprintf("the answer is not valid JSON: %s (byte " UINT64_FORMAT ")", reason, offset + 1),
+				reading->response->unbounded, NULL);
+}
+
+/* Takes the records out of one chunk. */
+static void
+cut_chunk(BodyReading *reading, const char *bytes, size_t length, bool last)
+{
+	CutRecord	record;
+
+	cutter_feed(reading->cutter, bytes, length, last);
+	for (;;)
+	{
+		switch (cutter_next(reading->cutter, &record))
+		{
+			case CUT_RECORD:
+				reading->receiver(record.bytes, record.length, reading->arg);
+				reading->page->facts.records++;
+				break;
+			case CUT_MORE:
+				return;
+			case CUT_END:
+				reading->cut = true;
+				return;
+			case CUT_BROKEN:
+				reading->cut = true;
+				cutter_problem(reading);
+				return;
+		}
+	}
+}
+
+static void
+read_body(BodyReading *reading)
+{
+	HttpBody   *body = http_body_open(reading->response);
+	PageReading *page = reading->page;
+	const char *chunk;
+	size_t		length;
+
+	while (page->problem == NULL && http_body_read(body, &chunk, &length))
+	{
+		CHECK_FOR_INTERRUPTS();
+		COMP_CRC32C(reading->crc, chunk, length);
+		if (page->bytes == 0 && length >= 3 && memcmp(chunk, "\xef\xbb\xbf", 3) == 0)
+		{
+			chunk += 3;
+			length -= 3;
+			page->bytes += 3;
+		}
+		if (page->bytes <= 3 && !check_beginning(reading, chunk, length))
+			return;
+		page->bytes += length;
+		cut_chunk(reading, chunk, length, false);
+	}
+	if (page->problem != NULL && reading->response->verdict == HTTP_COMPLETE)
+	{
+		/* what looks like bad JSON may be a body that breaks off later on */
+		while (http_body_read(body, &chunk, &length))
+			CHECK_FOR_INTERRUPTS();
+	}
+	if (reading->response->verdict != HTTP_COMPLETE)
+		set_problem(page, pstrdup(reading->response->problem),
+					reading->response->verdict != HTTP_TOO_LARGE,
+					reading->response->verdict == HTTP_TOO_LARGE ?
+					"Ask for smaller pages, or raise the option max_body of the connection." : NULL);
+	else if (page->problem == NULL && page->bytes > 0 && !reading->cut)
+		cut_chunk(reading, "", 0, true);
+}
+
+/* ---- what stands in it ---- */
+
+/* The kinds of paging that count records need a list of them. */
+static bool
+needs_array(const SourceSpec *source)
+{
+	return source->paging.type == PAGING_WINDOW || source->paging.type == PAGING_PAGE ||
+		source->paging.type == PAGING_OFFSET;
+}
+
+static void
+check_found(BodyReading *reading)
+{
+	const SourceSpec *source = reading->source;
+	CutFound	found = cutter_found(reading->cutter);
+	bool		single = found == CUT_OBJECT && !source->records->elements && !needs_array(source);
+	bool		bare = source->records->nmembers == 0 && !source->records->elements && !needs_array(source);
+
+	if (found == CUT_ARRAY || found == CUT_NULL || single || (bare && found != CUT_NOTHING))
+		return;
+	if (found == CUT_NOTHING)
+		set_problem(reading->page, psprintf("the answer has nothing at \"%s\"", source->records->text), false,
+					"Look at an answer with dataops.preview(), and set \"records\" to the path of its list.");
+	else
+		set_problem(reading->page, psprintf("the answer has %s at \"%s\" where an array of records is expected",
+											cut_found_name(found), source->records->text), false,
+					"Look at an answer with dataops.preview(), and set \"records\" to the path of its list.");
+}
+
+/* A wanted value as text: strings decoded, numbers as they stand, NULL for null and the rest. */
+static char *
+value_text(const char *bytes, size_t length)
+{
+	JsonRefusal why;
+	char	   *text;
+	size_t		used;
+
+	if (length == 0 || *bytes == 'n' || *bytes == '{' || *bytes == '[' || *bytes == 't' || *bytes == 'f')
+		return NULL;
+	if (*bytes != '"')
+		return pnstrdup(bytes, length);
+	text = palloc(length + 1);
+	if (json_string_decode(bytes, bytes + 1, bytes + length, text, &used, &why) == NULL ||
+		memchr(text, '\0', used) != NULL)
+		return NULL;
+	text[used] = '\0';
+	return text;
+}
+
+static void
+read_next(BodyReading *reading)
+{
+	const char *bytes;
+	size_t		length;
+
+	if (reading->source->paging.path != NULL &&
+		cutter_value(reading->cutter, 0, &bytes, &length) == CUT_VALUE_PRESENT)
+		reading->page->facts.next = value_text(bytes, length);
+	reading->page->facts.link = page_link_next(http_header(reading->response, "Link"));
+}
+
+PageReading
+page_read(const SourceSpec *source, HttpResponse *response, RecordReceiver receiver, void *arg)
+{
+	const CutterLimits limits = {.record_bytes = RECORD_BYTES, .depth = CUTTER_DEPTH_DEFAULT};
+	const MemberPath *wanted[] = {source->paging.path};
+	bool		lines = is_lines(http_header(response, "Content-Type"));
+	PageReading page = {0};
+	BodyReading reading = {source, response, receiver, arg, NULL, &page};
+
+	INIT_CRC32C(reading.crc);
+	reading.cutter = lines ? cutter_create_lines(CurrentMemoryContext, &limits) :
+		cutter_create(CurrentMemoryContext, source->records, wanted, wanted[0] != NULL ? 1 : 0, &limits);
+	read_body(&reading);
+	FIN_CRC32C(reading.crc);
+	page.crc32c = reading.crc;
+	if (page.problem != NULL)
+		return page;
+	if (page.bytes == 0)
+	{
+		if (response->status != 204)
+			set_problem(&page, pstrdup("the answer is empty"), response->unbounded, NULL);
+		page.facts.link = page_link_next(http_header(response, "Link"));
+		return page;
+	}
+	if (!lines)
+		check_found(&reading);
+	if (page.problem == NULL)
+		read_next(&reading);
+	return page;
+}

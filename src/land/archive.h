@@ -1,0 +1,43 @@
+/*
+ * archive.h
+ *	  The immutable object that keeps a batch's records as received: NDJSON in gzip members.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#ifndef DATAOPS_ARCHIVE_H
+#define DATAOPS_ARCHIVE_H
+
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "land/records.h"
+#include "store/store.h"
+
+typedef struct ArchiveWriter ArchiveWriter;
+
+/* What was stored. */
+typedef struct ArchiveObject
+{
+	int64		bytes;
+	uint32		crc32c;
+} ArchiveObject;
+
+/* The object's name of a batch; palloc'ed. */
+extern char *archive_name(const char *source, const char *env, const pg_uuid_t *batch,
+						  TimestampTz created_at);
+
+/* Collects an object in "memory"; nothing is written to the store before archive_store(). */
+extern ArchiveWriter *archive_begin(MemoryContext memory);
+
+/* Adds the records of a page, one line each. */
+extern void archive_page(ArchiveWriter *writer, Records *records);
+
+/*
+ * Writes the object if absent.  One of the same contents is a success: an earlier attempt's.
+ * Throws when the store refuses or another object has the name.  Call it outside of a transaction.
+ */
+extern ArchiveObject archive_store(ArchiveWriter *writer, Store *store, const char *name);
+
+#endif

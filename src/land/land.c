@@ -1,0 +1,469 @@
+/*
+ * land.c
+ *	  The sink of pages: collects a batch outside of any transaction and lands it in one.
+ *
+ * The order is what makes landing exactly once.  An intent names the archive object and is
+ * committed; the object is written; one transaction then holds raw rows, page rows, batch, cursor,
+ * request log, the intent's end and the next batch's intent.  Whoever dies before that commit has
+ * landed nothing: the next attempt takes the object back by its intent and reads the pages again.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "land/land.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "catalog/connection.h"
+#include "catalog/landing.h"
+#include "catalog/raw_table.h"
+#include "catalog/txn.h"
+#include "core/fault.h"
+#include "core/uuid.h"
+#include "format/jsonb_writer.h"
+#include "land/archive.h"
+#include "land/insert.h"
+#include "land/records.h"
+#include "store/store.h"
+
+#define BATCH_BYTES		(8 * 1024 * 1024)
+#define BATCH_PAGES		100
+#define BATCH_USECS		(10 * USECS_PER_SEC)
+
+/* A name for a batch; with an archive it is committed as an intent before it is used. */
+typedef struct BatchName
+{
+	bool		made;
+	bool		committed;
+	pg_uuid_t	id;
+	TimestampTz created_at;
+	char	   *object;			/* NULL without an archive */
+} BatchName;
+
+typedef struct LandPage
+{
+	PageRow		row;
+	Records    *records;
+} LandPage;
+
+typedef struct LandBatch
+{
+	MemoryContext memory;
+	List	   *pages;			/* LandPage * */
+	int64		records;
+	int64		bytes;
+	TimestampTz opened_at;
+	CursorState cursor;			/* after its last page */
+} LandBatch;
+
+typedef struct LandSink
+{
+	BatchSink	base;
+	MemoryContext memory;
+	MemoryContext request_memory;
+	MemoryContext page_memory;	/* of the page begun; NULL between pages */
+	Run		   *run;
+	Step	   *step;
+	BatchSource source;
+	Store	   *store;			/* NULL without an archive */
+	JsonbWriter *writer;
+	List	   *requests;		/* RequestLog *, not yet written */
+	BatchName	name;			/* of the open batch, or of the next one */
+	LandBatch  *batch;			/* NULL: none is open */
+	LandPage   *page;			/* NULL: none is begun */
+} LandSink;
+
+/* ---- names and intents ---- */
+
+static void
+make_name(LandSink *sink)
+{
+	MemoryContext previous;
+
+	if (sink->name.made)
+		return;
+	previous = MemoryContextSwitchTo(sink->memory);
+	sink->name.made = true;
+	sink->name.committed = false;
+	sink->name.id = uuid_v7();
+	/* whole milliseconds: the object's name tells the same moment as the rows */
+	sink->name.created_at = GetCurrentTimestamp() / 1000 * 1000;
+	sink->name.object = sink->store == NULL ? NULL :
+		archive_name(sink->source.name, sink->source.env, &sink->name.id, sink->name.created_at);
+	MemoryContextSwitchTo(previous);
+}
+
+static void
+forget_name(LandSink *sink)
+{
+	if (sink->name.object != NULL)
+		pfree(sink->name.object);
+	memset(&sink->name, 0, sizeof(BatchName));
+}
+
+/* Writes the intent of a name in the transaction that is open. */
+static void
+write_intent(LandSink *sink)
+{
+	make_name(sink);
+	landing_intent(sink->run, sink->step, &sink->name.id, sink->source.archive, sink->name.object);
+	sink->name.committed = true;
+}
+
+static void
+commit_intent(LandSink *sink)
+{
+	if (sink->name.committed)
+		return;
+	FAULT_POINT("land_before_intent");
+	txn_begin(sink->run);
+	write_intent(sink);
+	txn_commit(sink->run);
+	FAULT_POINT("land_after_intent");
+}
+
+/* ---- opening ---- */
+
+/* Takes back what attempts that died wrote under their intents. */
+static void
+clean_up(LandSink *sink)
+{
+	List	   *left;
+	ListCell   *cell;
+
+	txn_begin(sink->run);
+	MemoryContextSwitchTo(sink->memory);
+	left = landing_left_objects(sink->run, sink->step);
+	txn_commit(sink->run);
+	foreach(cell, left)
+	{
+		LeftObject *object = lfirst(cell);
+
+		/* objects in a store that the source no longer uses stay open, for doctor() to show */
+		if (strcmp(object->server, sink->store->server) != 0)
+			continue;
+		FAULT_POINT("clean_before_remove");
+		if (sink->store->driver->remove(sink->store, object->name).outcome == STORE_FAILED)
+			continue;
+		FAULT_POINT("clean_after_remove");
+		txn_begin(sink->run);
+		landing_intent_removed(&object->intent);
+		txn_commit(sink->run);
+	}
+}
+
+static void
+land_open(BatchSink *base, Run *run, Step *step, const BatchSource *source)
+{
+	LandSink   *sink = (LandSink *) base;
+	MemoryContext caller = CurrentMemoryContext;
+
+	sink->run = run;
+	sink->step = step;
+	txn_begin(run);
+	MemoryContextSwitchTo(sink->memory);
+	sink->source.name = pstrdup(source->name);
+	sink->source.env = pstrdup(source->env);
+	sink->source.raw_table = source->raw_table;
+	sink->writer = jsonb_writer_create(sink->memory);
+	if (source->archive != NULL)
+	{
+		sink->source.archive = pstrdup(source->archive);
+		sink->store = store_open(connection_open(source->archive, run->owner), sink->memory);
+	}
+	txn_commit(run);
+	if (sink->store != NULL)
+		clean_up(sink);
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+land_log_request(BatchSink *base, const RequestLog *request)
+{
+	LandSink   *sink = (LandSink *) base;
+	MemoryContext previous = MemoryContextSwitchTo(sink->request_memory);
+	RequestLog *copy = palloc(sizeof(RequestLog));
+
+	*copy = *request;
+	copy->method = pstrdup(request->method);
+	copy->url = pstrdup(request->url);
+	copy->problem = request->problem != NULL ? pstrdup(request->problem) : NULL;
+	sink->requests = lappend(sink->requests, copy);
+	MemoryContextSwitchTo(previous);
+}
+
+/* ---- pages ---- */
+
+static void
+open_batch(LandSink *sink)
+{
+	MemoryContext memory = AllocSetContextCreate(sink->memory, "dataops batch", ALLOCSET_DEFAULT_SIZES);
+
+	sink->batch = MemoryContextAllocZero(memory, sizeof(LandBatch));
+	sink->batch->memory = memory;
+	sink->batch->opened_at = GetCurrentTimestamp();
+}
+
+static void
+land_page_begin(BatchSink *base, const PageInfo *info)
+{
+	LandSink   *sink = (LandSink *) base;
+	MemoryContext previous;
+
+	Assert(sink->page == NULL);
+	sink->page_memory = AllocSetContextCreate(sink->memory, "dataops page", ALLOCSET_DEFAULT_SIZES);
+	previous = MemoryContextSwitchTo(sink->page_memory);
+	sink->page = palloc0(sizeof(LandPage));
+	sink->page->row.url = pstrdup(info->url);
+	sink->page->row.status = info->status;
+	sink->page->row.received_at = info->received_at;
+	if (info->headers != NULL)
+	{
+		sink->page->row.headers = palloc(VARSIZE(info->headers));
+		memcpy(sink->page->row.headers, info->headers, VARSIZE(info->headers));
+	}
+	sink->page->records = records_create(sink->page_memory);
+	MemoryContextSwitchTo(previous);
+}
+
+static void
+land_record(BatchSink *base, const char *bytes, size_t length)
+{
+	records_add(((LandSink *) base)->page->records, bytes, length);
+}
+
+static void
+land_page_discard(BatchSink *base)
+{
+	LandSink   *sink = (LandSink *) base;
+
+	MemoryContextDelete(sink->page_memory);
+	sink->page_memory = NULL;
+	sink->page = NULL;
+}
+
+static void
+copy_cursor(CursorState *to, const CursorState *from, MemoryContext memory)
+{
+	MemoryContext previous = MemoryContextSwitchTo(memory);
+
+	to->shard = pstrdup(from->shard);
+	to->value = from->value != NULL ? pstrdup(from->value) : NULL;
+	to->etag = from->etag != NULL ? pstrdup(from->etag) : NULL;
+	to->last_modified = from->last_modified != NULL ? pstrdup(from->last_modified) : NULL;
+	to->position = NULL;
+	if (from->position != NULL)
+	{
+		to->position = palloc(VARSIZE(from->position));
+		memcpy(to->position, from->position, VARSIZE(from->position));
+	}
+	MemoryContextSwitchTo(previous);
+}
+
+/* ---- landing ---- */
+
+/* Writes the archive object of the open batch. */
+static ArchiveObject
+archive_batch(LandSink *sink)
+{
+	ArchiveWriter *writer = archive_begin(sink->batch->memory);
+	MemoryContext previous = MemoryContextSwitchTo(sink->batch->memory);
+	ArchiveObject object;
+	ListCell   *cell;
+
+	foreach(cell, sink->batch->pages)
+		archive_page(writer, ((LandPage *) lfirst(cell))->records);
+	object = archive_store(writer, sink->store, sink->name.object);
+	MemoryContextSwitchTo(previous);
+	return object;
+}
+
+static void
+quarantine(LandSink *sink, BatchRow *row, QuarantinedRecord *record, const JsonRefusal *why)
+{
+	record->reason = psprintf("%s (byte %zu of the record)", why->reason, why->offset + 1);
+	record->sqlstate = unpack_sql_state(why->sqlstate);
+	landing_quarantine(sink->run, sink->step, row, record);
+	row->quarantined++;
+}
+
+static void
+insert_page(LandSink *sink, BatchRow *row, LandPage *page, RawInsert *insert)
+{
+	QuarantinedRecord record = {.page = page->row.number};
+	JsonRefusal why;
+	Jsonb	   *value;
+
+	records_rewind(page->records);
+	while (records_next(page->records, &record.raw, &record.length))
+	{
+		record.ordinal++;
+		CHECK_FOR_INTERRUPTS();
+		if (jsonb_write(sink->writer, record.raw, record.length, &value, &why))
+		{
+			raw_insert_row(insert, record.page, record.ordinal, value);
+			row->records++;
+		}
+		else
+			quarantine(sink, row, &record, &why);
+	}
+}
+
+/* Rows, pages and the batch itself, in the transaction that is open. */
+static void
+write_batch(LandSink *sink, BatchRow *row)
+{
+	LandBatch  *batch = sink->batch;
+	RawInsert  *insert;
+	ListCell   *cell;
+
+	insert = raw_insert_begin(sink->source.raw_table, sink->run->owner, &row->id, row->created_at);
+	foreach(cell, batch->pages)
+		insert_page(sink, row, lfirst(cell), insert);
+	raw_insert_end(insert);
+	FAULT_POINT("land_after_insert");
+	foreach(cell, batch->pages)
+		landing_page(&row->id, &((LandPage *) lfirst(cell))->row);
+	landing_batch(sink->run, sink->step, row);
+}
+
+static void
+write_requests(LandSink *sink)
+{
+	ListCell   *cell;
+
+	foreach(cell, sink->requests)
+		landing_request(sink->run, sink->step, lfirst(cell));
+}
+
+static void
+count_batch(LandSink *sink, const BatchRow *row)
+{
+	sink->base.records += row->records;
+	sink->base.quarantined += row->quarantined;
+	sink->base.bytes += row->bytes;
+	sink->base.pages += row->pages;
+}
+
+/*
+ * Commits the open batch, if it has records, with the cursor and the request log.  "more": the
+ * next batch's intent goes along.
+ */
+static void
+commit_batch(LandSink *sink, const CursorState *cursor, bool more)
+{
+	LandBatch  *batch = sink->batch;
+	bool		has_rows = batch != NULL && batch->records > 0;
+	BatchRow	row = {.source = &sink->source, .shard = cursor->shard};
+	ArchiveObject object = {0};
+	MemoryContext caller = CurrentMemoryContext;
+
+	if (has_rows)
+	{
+		make_name(sink);
+		if (sink->store != NULL)
+		{
+			commit_intent(sink);
+			object = archive_batch(sink);
+		}
+	}
+	if (batch != NULL)
+	{
+		row.pages = list_length(batch->pages);
+		row.bytes = batch->bytes;
+	}
+	txn_begin(sink->run);
+	FAULT_POINT("land_before_insert");
+	if (has_rows)
+	{
+		row.id = sink->name.id;
+		row.created_at = sink->name.created_at;
+		row.object = sink->name.object;
+		row.object_bytes = object.bytes;
+		row.object_crc32c = object.crc32c;
+		write_batch(sink, &row);
+		if (sink->store != NULL)
+			landing_intent_done(&row.id, object.bytes, object.crc32c);
+		forget_name(sink);
+	}
+	landing_cursor_put(sink->run, sink->source.name, cursor, has_rows ? &row.id : NULL);
+	write_requests(sink);
+	if (more && has_rows && sink->store != NULL)
+		write_intent(sink);
+	else if (!more && sink->name.committed)
+		landing_intent_removed(&sink->name.id);
+	FAULT_POINT("land_before_commit");
+	txn_commit(sink->run);
+	FAULT_POINT("land_after_commit");
+	count_batch(sink, &row);
+	sink->requests = NIL;
+	MemoryContextReset(sink->request_memory);
+	if (batch != NULL)
+		MemoryContextDelete(batch->memory);
+	sink->batch = NULL;
+	MemoryContextSwitchTo(caller);
+}
+
+static bool
+is_full(const LandBatch *batch)
+{
+	return batch->bytes >= BATCH_BYTES || list_length(batch->pages) >= BATCH_PAGES ||
+		GetCurrentTimestamp() - batch->opened_at >= BATCH_USECS;
+}
+
+static void
+land_page_end(BatchSink *base, const CursorState *cursor, int64 body_bytes, uint32 body_crc32c)
+{
+	LandSink   *sink = (LandSink *) base;
+	LandPage   *page = sink->page;
+	MemoryContext previous;
+
+	/* a batch belongs to one shard */
+	if (sink->batch != NULL && strcmp(sink->batch->cursor.shard, cursor->shard) != 0)
+		commit_batch(sink, &sink->batch->cursor, true);
+	if (sink->batch == NULL)
+		open_batch(sink);
+	MemoryContextSetParent(sink->page_memory, sink->batch->memory);
+	previous = MemoryContextSwitchTo(sink->batch->memory);
+	sink->batch->pages = lappend(sink->batch->pages, page);
+	MemoryContextSwitchTo(previous);
+	page->row.number = list_length(sink->batch->pages);
+	page->row.bytes = body_bytes;
+	page->row.crc32c = body_crc32c;
+	page->row.records = records_count(page->records);
+	sink->batch->records += page->row.records;
+	sink->batch->bytes += body_bytes;
+	copy_cursor(&sink->batch->cursor, cursor, sink->batch->memory);
+	sink->page = NULL;
+	sink->page_memory = NULL;
+	if (is_full(sink->batch))
+		commit_batch(sink, &sink->batch->cursor, true);
+}
+
+static void
+land_close(BatchSink *base, const CursorState *cursor)
+{
+	LandSink   *sink = (LandSink *) base;
+
+	if (sink->batch != NULL && strcmp(sink->batch->cursor.shard, cursor->shard) != 0)
+		commit_batch(sink, &sink->batch->cursor, true);
+	commit_batch(sink, cursor, false);
+	forget_name(sink);
+}
+
+BatchSink *
+land_sink(MemoryContext memory)
+{
+	LandSink   *sink = MemoryContextAllocZero(memory, sizeof(LandSink));
+
+	sink->memory = memory;
+	sink->request_memory = AllocSetContextCreate(memory, "dataops requests", ALLOCSET_SMALL_SIZES);
+	sink->base.open = land_open;
+	sink->base.log_request = land_log_request;
+	sink->base.page_begin = land_page_begin;
+	sink->base.record = land_record;
+	sink->base.page_discard = land_page_discard;
+	sink->base.page_end = land_page_end;
+	sink->base.close = land_close;
+	return &sink->base;
+}

@@ -1,0 +1,194 @@
+/*
+ * execute.c
+ *	  From raw tree to rows.  SPI takes only texts, so the executor is driven here directly.
+ *
+ * Analysis scribbles on raw trees, therefore every entry works on a copy: one tree may be used
+ * any number of times.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "core/compat.h"
+
+#include "model/execute.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "funcapi.h"
+#include "parser/analyze.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+static void
+point_into_text(void *arg)
+{
+	int			position = geterrposition();
+
+	if (position <= 0)
+		return;
+	errposition(0);
+	internalerrposition(position);
+	internalerrquery((const char *) arg);
+}
+
+void
+error_text_push(ErrorText *place, const char *text)
+{
+	place->callback.previous = error_context_stack;
+	place->callback.callback = point_into_text;
+	place->callback.arg = (void *) text;
+	error_context_stack = &place->callback;
+}
+
+void
+error_text_pop(ErrorText *place)
+{
+	error_context_stack = place->callback.previous;
+}
+
+static RawStmt *
+whole_text(Node *statement)
+{
+	RawStmt    *raw = makeNode(RawStmt);
+
+	raw->stmt = copyObject(statement);
+	return raw;
+}
+
+Query *
+tree_analyse(Node *statement, const char *text, QueryEnvironment *environment)
+{
+	return parse_analyze_fixedparams(whole_text(statement), text, NULL, 0, environment);
+}
+
+static uint64
+run_plan(PlannedStmt *plan, const char *text, QueryEnvironment *environment, DestReceiver *dest)
+{
+	QueryDesc  *query;
+	uint64		processed;
+
+	if (plan->commandType == CMD_UTILITY)
+	{
+		ProcessUtility(plan, text, false, PROCESS_UTILITY_QUERY, NULL, environment, dest, NULL);
+		return 0;
+	}
+	query = CreateQueryDesc(plan, text, GetActiveSnapshot(), InvalidSnapshot, dest, NULL,
+							environment, 0);
+	ExecutorStart(query, 0);
+	compat_executor_run(query);
+	processed = query->estate->es_processed;
+	ExecutorFinish(query);
+	ExecutorEnd(query);
+	FreeQueryDesc(query);
+	return processed;
+}
+
+uint64
+tree_execute(Node *statement, const char *text, QueryEnvironment *environment, DestReceiver *dest)
+{
+	uint64		processed = 0;
+	List	   *queries;
+	ListCell   *cell;
+
+	CommandCounterIncrement();
+	PushCopiedSnapshot(GetTransactionSnapshot());
+	UpdateActiveSnapshotCommandId();
+	queries = pg_analyze_and_rewrite_fixedparams(whole_text(statement), text, NULL, 0, environment);
+	foreach(cell, pg_plan_queries(queries, text, CURSOR_OPT_PARALLEL_OK, NULL))
+	{
+		PlannedStmt *plan = lfirst_node(PlannedStmt, cell);
+		uint64		rows;
+
+		rows = run_plan(plan, text, environment, dest ? dest : None_Receiver);
+		if (plan->canSetTag)
+			processed = rows;
+		CommandCounterIncrement();
+		UpdateActiveSnapshotCommandId();
+	}
+	PopActiveSnapshot();
+	return processed;
+}
+
+QueryEnvironment *
+tree_environment(const char *name, Tuplestorestate *store, TupleDesc desc)
+{
+	QueryEnvironment *environment = create_queryEnv();
+	EphemeralNamedRelation relation = palloc0(sizeof(EphemeralNamedRelationData));
+
+	relation->md.name = pstrdup(name);
+	relation->md.reliddesc = InvalidOid;
+	relation->md.tupdesc = desc;
+	relation->md.enrtype = ENR_NAMED_TUPLESTORE;
+	relation->md.enrtuples = tuplestore_tuple_count(store);
+	relation->reldata = store;
+	register_ENR(environment, relation);
+	return environment;
+}
+
+typedef struct RowReceiver
+{
+	DestReceiver receiver;
+	RowVisitor	visit;
+	void	   *arg;
+	MemoryContext per_row;
+} RowReceiver;
+
+static void
+rows_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+	((RowReceiver *) self)->per_row = AllocSetContextCreate(CurrentMemoryContext, "dataops row",
+															ALLOCSET_DEFAULT_SIZES);
+}
+
+static bool
+rows_receive(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowReceiver *rows = (RowReceiver *) self;
+	MemoryContext caller = MemoryContextSwitchTo(rows->per_row);
+
+	slot_getallattrs(slot);
+	rows->visit(slot, rows->arg);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(rows->per_row);
+	return true;
+}
+
+static void
+rows_shutdown(DestReceiver *self)
+{
+	MemoryContextDelete(((RowReceiver *) self)->per_row);
+}
+
+static void
+rows_destroy(DestReceiver *self)
+{
+	pfree(self);
+}
+
+DestReceiver *
+row_receiver(RowVisitor visit, void *arg)
+{
+	RowReceiver *rows = palloc0(sizeof(RowReceiver));
+
+	rows->receiver.receiveSlot = rows_receive;
+	rows->receiver.rStartup = rows_startup;
+	rows->receiver.rShutdown = rows_shutdown;
+	rows->receiver.rDestroy = rows_destroy;
+	rows->receiver.mydest = DestNone;
+	rows->visit = visit;
+	rows->arg = arg;
+	return &rows->receiver;
+}
+
+Jsonb *
+row_as_jsonb(TupleDesc desc, Datum *values, bool *nulls)
+{
+	HeapTuple	tuple = heap_form_tuple(desc, values, nulls);
+	Datum		json = DirectFunctionCall1(row_to_json, HeapTupleGetDatum(tuple));
+
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+											  CStringGetDatum(text_to_cstring(DatumGetTextPP(json)))));
+}

@@ -1,0 +1,57 @@
+/*
+ * execute.h
+ *	  Analyses, plans and runs a raw parse tree; no statement is turned into text on the way.
+ *
+ * Callers hold the rights the tree shall have (sql_become_owner()) and a transaction.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#ifndef DATAOPS_EXECUTE_H
+#define DATAOPS_EXECUTE_H
+
+#include "postgres.h"
+
+#include "nodes/parsenodes.h"
+#include "tcop/dest.h"
+#include "utils/jsonb.h"
+#include "utils/queryenvironment.h"
+#include "utils/tuplestore.h"
+
+/*
+ * While pushed, an error with a position points into "text" (a user's model or rule), not into
+ * the statement that the client sent.  Pop it in the same function; an error pops it by itself.
+ */
+typedef struct ErrorText
+{
+	ErrorContextCallback callback;
+} ErrorText;
+
+extern void error_text_push(ErrorText *place, const char *text);
+extern void error_text_pop(ErrorText *place);
+
+/* The analysed query of a copy of "statement".  "environment" may be NULL. */
+extern Query *tree_analyse(Node *statement, const char *text, QueryEnvironment *environment);
+
+/*
+ * Runs a copy of "statement" (SELECT, INSERT, DELETE or a utility) under a fresh snapshot that
+ * sees all that was done before in this transaction.  Rows go to "dest" (None_Receiver when
+ * NULL).  Returns the number of rows that the statement processed.
+ */
+extern uint64 tree_execute(Node *statement, const char *text, QueryEnvironment *environment,
+						   DestReceiver *dest);
+
+/* An environment in which "name" is the rows of "store", with "desc"; both must outlive it. */
+extern QueryEnvironment *tree_environment(const char *name, Tuplestorestate *store, TupleDesc desc);
+
+/*
+ * A receiver that calls row(slot, arg) for every row; slot->tts_values are filled.  The memory
+ * context of the call is emptied after each row.
+ */
+typedef void (*RowVisitor) (TupleTableSlot *slot, void *arg);
+extern DestReceiver *row_receiver(RowVisitor visit, void *arg);
+
+/* A row as one jsonb object, in CurrentMemoryContext; "desc" must be blessed. */
+
+extern Jsonb *row_as_jsonb(TupleDesc desc, Datum *values, bool *nulls);
+
+#endif

@@ -1,0 +1,240 @@
+/*
+ * named.c
+ *	  Each named check becomes an expression of raw nodes, or a rule of its own kind where no
+ *	  expression over one scan can tell.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "core/compat.h"
+
+#include "model/named.h"
+
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+
+#include "core/error.h"
+#include "model/tree.h"
+
+pg_noreturn static void
+wrong_arguments(FuncCall *call, const char *usage)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_SYNTAX_ERROR),
+			errmsg("wrong arguments of check %s()", strVal(linitial(call->funcname))),
+			errhint("Write %s.", usage),
+			errposition(call->location + 1));
+}
+
+/* The name of the column that "node" is, or NULL. */
+static char *
+column_name(Node *node)
+{
+	ColumnRef  *ref = (ColumnRef *) node;
+
+	if (!IsA(node, ColumnRef) || list_length(ref->fields) != 1 || !IsA(linitial(ref->fields), String))
+		return NULL;
+	return strVal(linitial(ref->fields));
+}
+
+/* Names of the columns in "args"; NIL when there is none or one is not a plain column. */
+static List *
+column_names(List *args)
+{
+	List	   *names = NIL;
+	ListCell   *cell;
+
+	foreach(cell, args)
+	{
+		char	   *name = column_name(lfirst(cell));
+
+		if (name == NULL)
+			return NIL;
+		names = lappend(names, name);
+	}
+	return names;
+}
+
+static void
+not_null(Rule *rule, FuncCall *call, const char *alias)
+{
+	List	   *conditions = NIL;
+	ListCell   *cell;
+
+	if (call->args == NIL)
+		wrong_arguments(call, "not_null(column, …)");
+	foreach(cell, call->args)
+		conditions = lappend(conditions, tree_is_not_null(lfirst(cell)));
+	rule->expression = tree_and(conditions);
+}
+
+static void
+accepted(Rule *rule, FuncCall *call, const char *alias)
+{
+	if (list_length(call->args) < 2)
+		wrong_arguments(call, "accepted(column, value, …)");
+	rule->expression = (Node *) makeSimpleA_Expr(AEXPR_IN, "=", linitial(call->args),
+												 (Node *) list_copy_tail(call->args, 1),
+												 call->location);
+}
+
+/*
+ * a IS NULL OR EXISTS (SELECT FROM schema.table f WHERE f.column = alias.a): the planner chooses
+ * between the index of the other table and a hash of it.
+ */
+static void
+foreign_key(Rule *rule, FuncCall *call, const char *alias)
+{
+	static const char usage[] = "fk(column, schema.table.column)";
+	char	   *column = list_length(call->args) == 2 ? column_name(linitial(call->args)) : NULL;
+	ColumnRef  *other = column ? lsecond(call->args) : NULL;
+	RangeVar   *table;
+	SelectStmt *found;
+	SubLink    *exists;
+	NullTest   *is_null;
+
+	if (other == NULL || !IsA(other, ColumnRef) || list_length(other->fields) != 3 ||
+		!IsA(llast(other->fields), String))
+		wrong_arguments(call, usage);
+	table = makeRangeVar(strVal(linitial(other->fields)), strVal(lsecond(other->fields)),
+						 other->location);
+	table->alias = makeAlias("dataops_fk", NIL);
+	found = tree_select(NIL, (Node *) table);
+	found->whereClause = (Node *) makeSimpleA_Expr(AEXPR_OP, "=",
+												   tree_column("dataops_fk", strVal(llast(other->fields))),
+												   tree_column(alias, column), call->location);
+	exists = makeNode(SubLink);
+	exists->subLinkType = EXISTS_SUBLINK;
+	exists->subselect = (Node *) found;
+	exists->location = call->location;
+	is_null = (NullTest *) tree_is_not_null(tree_column(alias, column));
+	is_null->nulltesttype = IS_NULL;
+	rule->expression = (Node *) makeBoolExpr(OR_EXPR, list_make2(is_null, exists), call->location);
+}
+
+static void
+is_unique(Rule *rule, FuncCall *call, const char *alias)
+{
+	rule->columns = column_names(call->args);
+	if (rule->columns == NIL)
+		wrong_arguments(call, "is_unique(column, …)");
+	rule->kind = RULE_UNIQUE;
+	rule->expression = NULL;
+}
+
+/* coalesce(max(time) >= now() - interval, false): a table without rows is not fresh */
+static void
+fresh(Rule *rule, FuncCall *call, const char *alias)
+{
+	CoalesceExpr *coalesce = makeNode(CoalesceExpr);
+	Node	   *since;
+	A_Const    *no = makeNode(A_Const);
+
+	if (list_length(call->args) != 2)
+		wrong_arguments(call, "fresh(time_column, '1 hour')");
+	since = tree_compare("-", (Node *) tree_call("now", NIL),
+						 tree_cast(lsecond(call->args), INTERVALOID));
+	no->val.boolval.type = T_Boolean;
+	no->val.boolval.boolval = false;
+	no->location = -1;
+	coalesce->args = list_make2(tree_compare(">=", (Node *) tree_call("max", list_make1(linitial(call->args))),
+											 since), no);
+	coalesce->location = call->location;
+	rule->expression = (Node *) coalesce;
+	rule->whole_table = true;
+}
+
+/* Columns of "by": one, or several in parentheses. */
+static List *
+by_columns(Node *by)
+{
+	return column_names(IsA(by, RowExpr) ? ((RowExpr *) by)->args : list_make1(by));
+}
+
+static void
+no_gaps(Rule *rule, FuncCall *call, const char *alias)
+{
+	static const char usage[] = "no_gaps(time_column, every => '15 minutes', by => (column, …))";
+	int			position = 0;
+	ListCell   *cell;
+
+	foreach(cell, call->args)
+	{
+		NamedArgExpr *named = lfirst(cell);
+		Node	   *value = IsA(named, NamedArgExpr) ? (Node *) named->arg : lfirst(cell);
+
+		if (!IsA(named, NamedArgExpr) && position == 0)
+			rule->time = column_name(value);
+		else if (IsA(named, NamedArgExpr) ? strcmp(named->name, "every") == 0 : position == 1)
+			rule->every = value;
+		else if (IsA(named, NamedArgExpr) ? strcmp(named->name, "by") == 0 : position == 2)
+		{
+			rule->columns = by_columns(value);
+			if (rule->columns == NIL)
+				wrong_arguments(call, usage);
+		}
+		else
+			wrong_arguments(call, usage);
+		position++;
+	}
+	if (rule->time == NULL || rule->every == NULL)
+		wrong_arguments(call, usage);
+	rule->kind = RULE_NO_GAPS;
+	rule->expression = NULL;
+}
+
+static void
+has_columns(Rule *rule, FuncCall *call, const char *alias)
+{
+	rule->columns = column_names(call->args);
+	if (rule->columns == NIL)
+		wrong_arguments(call, "has_columns(column, …)");
+	rule->kind = RULE_HAS_COLUMNS;
+	rule->expression = NULL;
+	rule->whole_table = true;
+}
+
+typedef struct NamedCheck
+{
+	const char *name;
+	void		(*expand) (Rule *rule, FuncCall *call, const char *alias);
+} NamedCheck;
+
+static const NamedCheck named_checks[] = {
+	{"not_null", not_null},
+	{"accepted", accepted},
+	{"fk", foreign_key},
+	{"is_unique", is_unique},
+	{"fresh", fresh},
+	{"no_gaps", no_gaps},
+	{"has_columns", has_columns}
+};
+
+bool
+named_check_expand(Rule *rule, FuncCall *call, const char *alias)
+{
+	const char *name = strVal(linitial(call->funcname));
+
+	for (int i = 0; i < lengthof(named_checks); i++)
+	{
+		if (strcmp(named_checks[i].name, name) != 0)
+			continue;
+		if (call->agg_star || call->agg_distinct || call->agg_filter || call->agg_order ||
+			call->over || call->func_variadic)
+			wrong_arguments(call, psprintf("%s(…) with plain arguments", name));
+		named_checks[i].expand(rule, call, alias);
+		return true;
+	}
+	return false;
+}
+
+const char *
+named_check_nearest(const char *name)
+{
+	const char *names[lengthof(named_checks)];
+
+	for (int i = 0; i < lengthof(named_checks); i++)
+		names[i] = named_checks[i].name;
+	return nearest_name(name, names, lengthof(names));
+}

@@ -1,0 +1,318 @@
+/*
+ * parse.c
+ *	  Model text → raw tree.  The text is never edited: refusals and replacements happen on the
+ *	  tree, so positions in it stay true.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "core/compat.h"
+
+#include "model/parse.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parser.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "core/uuid.h"
+#include "model/execute.h"
+#include "model/tree.h"
+
+const char *const address_columns[ADDRESS_COLUMNS] = {
+	"dataops batch", "dataops page", "dataops ordinal", "dataops record"
+};
+
+/* columns of records(), in order; which of them are the address and the record */
+static const char *const records_columns[] = {"record", "landed_at", "batch_id", "page", "ordinal"};
+static const int address_in_records[ADDRESS_COLUMNS] = {2, 3, 4, 0};
+
+typedef struct ParseContext
+{
+	ModelTree  *model;
+	List	   *filters;
+} ParseContext;
+
+/* ---- records() ---- */
+
+/* 'literal'::type[] of "count" values; "output" is the element's output function. */
+static Node *
+array_constant(Datum *values, int count, Oid element, Oid array)
+{
+	int16		length;
+	bool		by_value;
+	char		align;
+	Oid			output;
+	bool		varlena;
+	ArrayType  *made;
+
+	get_typlenbyvalalign(element, &length, &by_value, &align);
+	getTypeOutputInfo(array, &output, &varlena);
+	made = construct_array(values, count, element, length, by_value, align);
+	return tree_cast(tree_string(OidOutputFunctionCall(output, PointerGetDatum(made))), array);
+}
+
+/* r.batch_id = ANY ('{…}') */
+static Node *
+in_batches(List *batches)
+{
+	Datum	   *values = palloc(sizeof(Datum) * (list_length(batches) + 1));
+	A_Expr	   *any;
+	ListCell   *cell;
+
+	foreach(cell, batches)
+		values[foreach_current_index(cell)] = UUIDPGetDatum((pg_uuid_t *) lfirst(cell));
+	any = makeA_Expr(AEXPR_OP_ANY, list_make2(makeString("pg_catalog"), makeString("=")),
+					 tree_column("r", "batch_id"),
+					 array_constant(values, list_length(batches), UUIDOID, UUIDARRAYOID), -1);
+	return (Node *) any;
+}
+
+/* EXISTS (SELECT FROM unnest(batches, pages, ordinals) AS a (batch, page, ordinal) WHERE …) */
+static Node *
+in_addresses(List *addresses)
+{
+	static const char *const names[] = {"batch_id", "page", "ordinal"};
+	static const Oid types[] = {UUIDOID, INT4OID, INT4OID};
+	static const Oid arrays[] = {UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID};
+	int			count = list_length(addresses);
+	Datum	   *values = palloc(sizeof(Datum) * (count + 1));
+	RangeFunction *function = makeNode(RangeFunction);
+	List	   *arguments = NIL;
+	List	   *columns = NIL;
+	List	   *equal = NIL;
+	SubLink    *exists = makeNode(SubLink);
+	SelectStmt *select;
+	ListCell   *cell;
+
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		foreach(cell, addresses)
+		{
+			RecordAddress *address = lfirst(cell);
+
+			values[foreach_current_index(cell)] = i == 0 ? UUIDPGetDatum(&address->batch)
+				: Int32GetDatum(i == 1 ? address->page : address->ordinal);
+		}
+		arguments = lappend(arguments, array_constant(values, count, types[i], arrays[i]));
+		columns = lappend(columns, makeString(pstrdup(names[i])));
+		equal = lappend(equal, tree_compare("=", tree_column("a", names[i]),
+											tree_column("r", names[i])));
+	}
+	function->functions = list_make1(list_make2(tree_call("unnest", arguments), NIL));
+	function->alias = makeAlias("a", columns);
+	select = tree_select(NIL, (Node *) function);
+	select->whereClause = tree_and(equal);
+	exists->subLinkType = EXISTS_SUBLINK;
+	exists->subselect = (Node *) select;
+	exists->location = -1;
+	return (Node *) exists;
+}
+
+/* SELECT r.record, r.created_at AS landed_at, … FROM raw.source r WHERE … */
+static SelectStmt *
+records_select(const char *source, List *filters)
+{
+	RangeVar   *table = makeRangeVar(RAW_SCHEMA, pstrdup(source), -1);
+	SelectStmt *select;
+	List	   *targets = NIL;
+	ListCell   *cell;
+
+	table->alias = makeAlias("r", NIL);
+	for (int i = 0; i < lengthof(records_columns); i++)
+	{
+		const char *stored = i == 1 ? "created_at" : records_columns[i];
+
+		targets = lappend(targets, tree_target(tree_column("r", stored), records_columns[i]));
+	}
+	select = tree_select(targets, (Node *) table);
+	foreach(cell, filters)
+	{
+		RecordsFilter *filter = lfirst(cell);
+
+		if (strcmp(filter->source, source) != 0)
+			continue;
+		select->whereClause = in_batches(filter->batches);
+		if (filter->addresses != NIL)
+			select->whereClause = tree_and(list_make2(select->whereClause,
+													  in_addresses(filter->addresses)));
+	}
+	return select;
+}
+
+static bool
+is_records_call(RangeFunction *function)
+{
+	FuncCall   *call;
+
+	if (function->is_rowsfrom)
+		return false;
+	call = linitial(linitial_node(List, function->functions));
+	return IsA(call, FuncCall) && list_length(call->funcname) == 2 &&
+		strcmp(strVal(linitial(call->funcname)), "dataops") == 0 &&
+		strcmp(strVal(lsecond(call->funcname)), "records") == 0;
+}
+
+static Node *
+expand_records(RangeFunction *function, ParseContext *context)
+{
+	FuncCall   *call = linitial(linitial_node(List, function->functions));
+	A_Const    *name = list_length(call->args) == 1 ? linitial(call->args) : NULL;
+	RangeSubselect *range;
+	ListCell   *cell;
+	bool		known = false;
+
+	if (name == NULL || !IsA(name, A_Const) || name->isnull || !IsA(&name->val, String) ||
+		function->ordinality || function->coldeflist)
+		ereport(ERROR,
+				errcode(ERRCODE_SYNTAX_ERROR),
+				errmsg("dataops.records() takes the name of one source"),
+				errhint("Write FROM dataops.records('name')."),
+				errposition(call->location + 1));
+	foreach(cell, context->model->sources)
+		known |= strcmp(lfirst(cell), strVal(&name->val)) == 0;
+	if (!known)
+		context->model->sources = lappend(context->model->sources, pstrdup(strVal(&name->val)));
+	range = makeNode(RangeSubselect);
+	range->lateral = function->lateral;
+	range->subquery = (Node *) records_select(strVal(&name->val), context->filters);
+	range->alias = function->alias ? function->alias : makeAlias("records", NIL);
+	return (Node *) range;
+}
+
+/*
+ * Replaces records() in one FROM item; counts them in *found.  "visible": its columns can be
+ * named from the select list, and *records becomes their alias.
+ */
+static Node *
+expand_from(Node *item, ParseContext *context, bool visible, int *found, Alias **records)
+{
+	if (IsA(item, JoinExpr))
+	{
+		JoinExpr   *join = (JoinExpr *) item;
+
+		visible = visible && join->alias == NULL;
+		join->larg = expand_from(join->larg, context, visible, found, records);
+		join->rarg = expand_from(join->rarg, context, visible, found, records);
+	}
+	else if (IsA(item, RangeFunction) && is_records_call((RangeFunction *) item))
+	{
+		item = expand_records((RangeFunction *) item, context);
+		*found += 1;
+		if (visible)
+			*records = ((RangeSubselect *) item)->alias;
+	}
+	return item;
+}
+
+/* ---- refusals ---- */
+
+static void
+check_select(SelectStmt *select)
+{
+	ListCell   *cell;
+
+	if (select->intoClause != NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("a model is a plain SELECT: INTO is not allowed"),
+				errposition(select->intoClause->rel->location + 1));
+	if (select->lockingClause != NIL)
+		ereport(ERROR,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("a model is a plain SELECT: it locks no rows"));
+	if (select->withClause == NULL)
+		return;
+	foreach(cell, select->withClause->ctes)
+	{
+		CommonTableExpr *cte = lfirst_node(CommonTableExpr, cell);
+
+		if (!IsA(cte->ctequery, SelectStmt))
+			ereport(ERROR,
+					errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("a model does not change data: WITH query \"%s\" is not a SELECT",
+						   cte->ctename),
+					errposition(cte->location + 1));
+	}
+}
+
+static bool
+model_walker(Node *node, ParseContext *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SelectStmt))
+	{
+		SelectStmt *select = (SelectStmt *) node;
+		Alias	   *records = NULL;
+		int			found = 0;
+		ListCell   *cell;
+
+		check_select(select);
+		foreach(cell, select->fromClause)
+			lfirst(cell) = expand_from(lfirst(cell), context, true, &found, &records);
+		if (found > 1)
+			context->model->joins_sources = true;
+		if (select == context->model->select && found == 1)
+			context->model->records = records;
+	}
+	return raw_expression_tree_walker(node, model_walker, context);
+}
+
+ModelTree *
+model_parse(const char *text, List *filters)
+{
+	ModelTree  *model = palloc0(sizeof(ModelTree));
+	ParseContext context = {.model = model, .filters = filters};
+	ErrorText	place;
+	List	   *statements;
+	RawStmt    *first;
+
+	error_text_push(&place, text);
+	statements = raw_parser(text, RAW_PARSE_DEFAULT);
+	if (statements == NIL)
+		ereport(ERROR, errcode(ERRCODE_SYNTAX_ERROR), errmsg("a model is one SELECT, this is empty"));
+	first = linitial_node(RawStmt, statements);
+	if (list_length(statements) > 1)
+		ereport(ERROR,
+				errcode(ERRCODE_SYNTAX_ERROR),
+				errmsg("a model is one SELECT, these are %d statements", list_length(statements)),
+				errposition(lsecond_node(RawStmt, statements)->stmt_location + 1));
+	if (!IsA(first->stmt, SelectStmt))
+		ereport(ERROR,
+				errcode(ERRCODE_SYNTAX_ERROR),
+				errmsg("a model is one SELECT"),
+				errhint("Use dataops.add_sql() for other commands."),
+				errposition(first->stmt_location + 1));
+	model->text = text;
+	model->select = (SelectStmt *) first->stmt;
+	model_walker((Node *) model->select, &context);
+	error_text_pop(&place);
+	return model;
+}
+
+/* ---- address ---- */
+
+bool
+model_append_address(ModelTree *model, const Query *query)
+{
+	if (model->records == NULL || query->setOperations || query->hasAggs || query->groupClause ||
+		query->groupingSets || query->havingQual || query->distinctClause)
+		return false;
+	for (int i = 0; i < ADDRESS_COLUMNS; i++)
+	{
+		int			column = address_in_records[i];
+		const char *name = records_columns[column];
+
+		/* an alias may rename the first columns: records('x') AS r (line) */
+		if (column < list_length(model->records->colnames))
+			name = strVal(list_nth(model->records->colnames, column));
+		model->select->targetList = lappend(model->select->targetList,
+											tree_target(tree_column(model->records->aliasname, name),
+														address_columns[i]));
+	}
+	return true;
+}

@@ -1,0 +1,207 @@
+/*
+ * tree.c
+ *	  Builders for raw parse trees.  Operators and functions are those of pg_catalog by name, so
+ *	  that no schema in a model's search_path can stand in for them.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "core/compat.h"
+
+#include "model/tree.h"
+
+#include "catalog/namespace.h"
+#include "nodes/makefuncs.h"
+#include "utils/builtins.h"
+#include "utils/varlena.h"
+
+Node *
+tree_column(const char *relation, const char *column)
+{
+	ColumnRef  *ref = makeNode(ColumnRef);
+
+	if (relation != NULL)
+		ref->fields = lappend(ref->fields, makeString(pstrdup(relation)));
+	ref->fields = lappend(ref->fields,
+						  column ? (void *) makeString(pstrdup(column)) : (void *) makeNode(A_Star));
+	ref->location = -1;
+	return (Node *) ref;
+}
+
+Node *
+tree_string(const char *value)
+{
+	A_Const    *constant = makeNode(A_Const);
+
+	constant->val.sval.type = T_String;
+	constant->val.sval.sval = pstrdup(value);
+	constant->location = -1;
+	return (Node *) constant;
+}
+
+Node *
+tree_cast(Node *value, Oid type)
+{
+	TypeCast   *cast = makeNode(TypeCast);
+
+	cast->arg = value;
+	cast->typeName = makeTypeNameFromOid(type, -1);
+	cast->location = -1;
+	return (Node *) cast;
+}
+
+static List *
+in_pg_catalog(const char *name)
+{
+	return list_make2(makeString("pg_catalog"), makeString(pstrdup(name)));
+}
+
+FuncCall *
+tree_call(const char *name, List *args)
+{
+	return makeFuncCall(in_pg_catalog(name), args, COERCE_EXPLICIT_CALL, -1);
+}
+
+Node *
+tree_count(Node *filter)
+{
+	FuncCall   *call = tree_call("count", NIL);
+
+	call->agg_star = true;
+	call->agg_filter = filter;
+	return (Node *) call;
+}
+
+Node *
+tree_compare(const char *operator, Node *left, Node *right)
+{
+	return (Node *) makeA_Expr(AEXPR_OP, in_pg_catalog(operator), left, right, -1);
+}
+
+Node *
+tree_and(List *conditions)
+{
+	return list_length(conditions) == 1 ? linitial(conditions)
+		: (Node *) makeBoolExpr(AND_EXPR, conditions, -1);
+}
+
+static Node *
+boolean_test(Node *condition, BoolTestType type)
+{
+	BooleanTest *test = makeNode(BooleanTest);
+
+	test->arg = (Expr *) condition;
+	test->booltesttype = type;
+	test->location = -1;
+	return (Node *) test;
+}
+
+Node *
+tree_is_false(Node *condition)
+{
+	return boolean_test(condition, IS_FALSE);
+}
+
+Node *
+tree_is_unknown(Node *condition)
+{
+	return boolean_test(condition, IS_UNKNOWN);
+}
+
+Node *
+tree_is_not_null(Node *value)
+{
+	NullTest   *test = makeNode(NullTest);
+
+	test->arg = (Expr *) value;
+	test->nulltesttype = IS_NOT_NULL;
+	test->location = -1;
+	return (Node *) test;
+}
+
+Node *
+tree_row(List *values)
+{
+	RowExpr    *row = makeNode(RowExpr);
+
+	row->args = values;
+	row->row_format = COERCE_EXPLICIT_CALL;
+	row->location = -1;
+	return (Node *) row;
+}
+
+Node *
+tree_when(Node *condition, Node *value)
+{
+	CaseExpr   *choice;
+	CaseWhen   *when;
+
+	if (condition == NULL)
+		return value;
+	when = makeNode(CaseWhen);
+	when->expr = (Expr *) condition;
+	when->result = (Expr *) value;
+	when->location = -1;
+	choice = makeNode(CaseExpr);
+	choice->args = list_make1(when);
+	choice->location = -1;
+	return (Node *) choice;
+}
+
+ResTarget *
+tree_target(Node *value, const char *name)
+{
+	ResTarget  *target = makeNode(ResTarget);
+
+	target->val = value;
+	target->name = name ? pstrdup(name) : NULL;
+	target->location = -1;
+	return target;
+}
+
+Node *
+tree_subselect(SelectStmt *select, const char *alias)
+{
+	RangeSubselect *range = makeNode(RangeSubselect);
+
+	range->subquery = (Node *) select;
+	range->alias = makeAlias(alias, NIL);
+	return (Node *) range;
+}
+
+SelectStmt *
+tree_select(List *targets, Node *from)
+{
+	SelectStmt *select = makeNode(SelectStmt);
+
+	select->targetList = targets;
+	select->fromClause = from ? list_make1(from) : NIL;
+	return select;
+}
+
+SortBy *
+tree_sort(Node *value, SortByDir direction)
+{
+	SortBy	   *sort = makeNode(SortBy);
+
+	sort->node = value;
+	sort->sortby_dir = direction;
+	sort->sortby_nulls = SORTBY_NULLS_LAST;
+	sort->location = -1;
+	return sort;
+}
+
+RangeVar *
+tree_relation(const char *qualified_name)
+{
+	List	   *names;
+	RangeVar   *relation;
+
+	/* folds and unquotes as the server does for regclass */
+	if (!SplitIdentifierString(pstrdup(qualified_name), '.', &names) || list_length(names) != 2)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("\"%s\" is not the name of a table in a schema", qualified_name),
+				errhint("Write it as schema.table."));
+	relation = makeRangeVar(pstrdup(linitial(names)), pstrdup(lsecond(names)), -1);
+	return relation;
+}

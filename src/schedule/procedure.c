@@ -1,0 +1,454 @@
+/*
+ * procedure.c
+ *	  The SQL entry points that run, wait for, cancel and repair.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "schedule/procedure.h"
+
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "catalog/installation.h"
+#include "catalog/lock.h"
+#include "catalog/spec.h"
+#include "catalog/sql.h"
+#include "catalog/txn.h"
+#include "core/uuid.h"
+#include "net/wait.h"
+#include "schedule/loop.h"
+#include "schedule/plan.h"
+#include "schedule/worker.h"
+
+PG_FUNCTION_INFO_V1(dataops_run);
+PG_FUNCTION_INFO_V1(dataops_start);
+PG_FUNCTION_INFO_V1(dataops_wait);
+PG_FUNCTION_INFO_V1(dataops_cancel);
+PG_FUNCTION_INFO_V1(dataops_retry);
+PG_FUNCTION_INFO_V1(dataops_skip_step);
+
+#define WAIT_POLL_MS 200
+
+/* ---- shared ---- */
+
+char *
+argument_text(FunctionCallInfo fcinfo, int number)
+{
+	return PG_ARGISNULL(number) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(number));
+}
+
+void
+argument_required(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+				errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				errmsg("%s is null", name));
+}
+
+char *
+argument_env(FunctionCallInfo fcinfo, int number)
+{
+	char	   *env = argument_text(fcinfo, number);
+
+	if (env == NULL)
+		return pstrdup("prod");
+	if (strcmp(env, "prod") != 0)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("environment \"%s\" does not exist", env),
+				errhint("The environment \"prod\" always exists."));
+	return env;
+}
+
+Definition *
+pipeline_to_run(const char *pipeline, const char *env)
+{
+	Definition *definition = definition_get(DEFINITION_PIPELINE, "", pipeline, env);
+
+	if (!role_has_level(GetUserId(), "operator"))
+		definition_check_right(definition->owner, "pipeline", pipeline);
+	return definition;
+}
+
+MemoryContext
+procedure_begin(FunctionCallInfo fcinfo, const char *what)
+{
+	bool		atomic = fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
+		castNode(CallContext, fcinfo->context)->atomic;
+	MemoryContext memory;
+
+	if (atomic)
+		ereport(ERROR,
+				errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				errmsg("%s commits, so it needs to be a statement of its own", what),
+				errhint("Call it outside of a transaction block, function and multi-statement string; inside one use dataops.start()."));
+	memory = AllocSetContextCreate(PortalContext, "dataops procedure", ALLOCSET_DEFAULT_SIZES);
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	MemoryContextSwitchTo(memory);
+	return memory;
+}
+
+void
+procedure_end(MemoryContext memory)
+{
+	MemoryContextDelete(memory);
+	SPI_finish();
+}
+
+/* ---- run and start ---- */
+
+typedef struct RunRequest
+{
+	char	   *pipeline;
+	char	   *env;
+	bool		has_range;		/* from_ts or to_ts given */
+	TimeRange	range;
+	List	   *steps;
+} RunRequest;
+
+static List *
+argument_texts(FunctionCallInfo fcinfo, int number)
+{
+	List	   *list = NIL;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+
+	if (PG_ARGISNULL(number))
+		return NIL;
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(number), TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, &nulls, &count);
+	for (int i = 0; i < count; i++)
+		if (!nulls[i])
+			list = lappend(list, TextDatumGetCString(elements[i]));
+	return list;
+}
+
+/* Arguments (pipeline, env, from_ts, to_ts, steps). */
+static RunRequest
+run_request(FunctionCallInfo fcinfo)
+{
+	RunRequest	request = {0};
+
+	argument_required(fcinfo, 0, "pipeline");
+	request.pipeline = argument_text(fcinfo, 0);
+	request.env = argument_env(fcinfo, 1);
+	request.has_range = !PG_ARGISNULL(2) || !PG_ARGISNULL(3);
+	request.range.from_ts = PG_ARGISNULL(2) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(2);
+	request.range.to_ts = PG_ARGISNULL(3) ? GetCurrentTimestamp() : PG_GETARG_TIMESTAMPTZ(3);
+	request.steps = argument_texts(fcinfo, 4);
+	if (request.has_range && request.range.from_ts >= request.range.to_ts)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("from_ts is not before to_ts"));
+	return request;
+}
+
+static void
+check_steps_exist(const RunRequest *request)
+{
+	ListCell   *cell;
+
+	foreach(cell, request->steps)
+		(void) definition_get(DEFINITION_STEP, request->pipeline, lfirst(cell), request->env);
+}
+
+/* Queues what the request asks for: its own range, or whatever is due.  List of pg_uuid_t *. */
+static List *
+queue_runs(Definition *pipeline, const RunRequest *request)
+{
+	List	   *ranges;
+	List	   *ids = NIL;
+	ListCell   *cell;
+
+	check_steps_exist(request);
+	if (request->has_range)
+		ranges = plan_ranges_within(pipeline, request->env, request->range, request->steps != NIL);
+	else
+		ranges = plan_ranges(pipeline, request->env, GetCurrentTimestamp());
+	foreach(cell, ranges)
+		ids = lappend(ids, ledger_queue(pipeline, request->env, *(TimeRange *) lfirst(cell), 0,
+										request->steps));
+	if (ids == NIL)
+		ereport(NOTICE,
+				errmsg("pipeline \"%s\" has nothing to do: all intervals are done", pipeline->object),
+				errhint("SELECT dataops.retry(run_id, from_step => '...') does steps of a run again."));
+	return ids;
+}
+
+/* Another session works on the pipeline: skip, or leave the request for it. */
+static void
+yield_to_other(Definition *pipeline, const RunRequest *request)
+{
+	static const char *const choices[] = {"skip", "queue"};
+	const char *choice = spec_choice(pipeline->spec, "if_running", choices, lengthof(choices),
+									 "skip", psprintf("pipeline \"%s\"", pipeline->object));
+	bool		queued = strcmp(choice, "queue") == 0 && queue_runs(pipeline, request) != NIL;
+
+	ereport(NOTICE,
+			errmsg("pipeline \"%s\" is running in another session: %s", pipeline->object,
+				   queued ? "queued behind it" : "skipped"),
+			errhint("SELECT * FROM dataops.progress shows how far it is."));
+}
+
+static void
+report_end(const char *pipeline, const RunEnd *end)
+{
+	if (end->state == NULL)
+		return;
+	if (strcmp(end->state, "waiting") == 0)
+		ereport(NOTICE, errmsg("the run waits until %s; tick() or the next run goes on with it",
+							   timestamptz_to_str(end->next_attempt_at)));
+	if (strcmp(end->state, "failed") == 0)
+		ereport(ERROR,
+				errcode(MAKE_SQLSTATE(end->sqlstate[0], end->sqlstate[1], end->sqlstate[2],
+									  end->sqlstate[3], end->sqlstate[4])),
+				errmsg("pipeline \"%s\" failed at step \"%s\": %s", pipeline, end->failed_step,
+					   end->error),
+				errhint("Mend the cause, then: %s", end->hint));
+}
+
+/* run(pipeline, env, from_ts, to_ts, steps): in this session, until it has ended */
+Datum
+dataops_run(PG_FUNCTION_ARGS)
+{
+	MemoryContext memory = procedure_begin(fcinfo, "dataops.run()");
+	RunRequest	request = run_request(fcinfo);
+	LoopOptions options = {.now = GetCurrentTimestamp()};
+	Run			claimant = {.pipeline = request.pipeline, .env = request.env, .memory = memory};
+	Definition *pipeline;
+	RunEnd		end;
+
+	installation_check();
+	pipeline = pipeline_to_run(request.pipeline, request.env);
+	if (!lock_acquire(memory, request.pipeline, request.env))
+	{
+		yield_to_other(pipeline, &request);
+		procedure_end(memory);
+		PG_RETURN_VOID();
+	}
+	SPI_commit();
+	MemoryContextSwitchTo(memory);
+	end = loop_work_off(request.pipeline, request.env, &options, memory);
+	report_end(request.pipeline, &end);
+	txn_begin(&claimant);
+	queue_runs(pipeline, &request);
+	txn_commit(&claimant);
+	end = loop_work_off(request.pipeline, request.env, &options, memory);
+	report_end(request.pipeline, &end);
+	procedure_end(memory);
+	PG_RETURN_VOID();
+}
+
+/* start(pipeline, env, from_ts, to_ts, steps) → the run's id; a worker begins at commit */
+Datum
+dataops_start(PG_FUNCTION_ARGS)
+{
+	RunRequest	request = run_request(fcinfo);
+	Definition *pipeline;
+	List	   *ids;
+
+	installation_check();
+	pipeline = pipeline_to_run(request.pipeline, request.env);
+	ids = queue_runs(pipeline, &request);
+	if (ids == NIL)
+		PG_RETURN_NULL();
+	worker_launch_at_commit(request.pipeline, request.env);
+	PG_RETURN_UUID_P(linitial(ids));
+}
+
+/* ---- wait ---- */
+
+static bool
+is_final(const char *state)
+{
+	return strcmp(state, "succeeded") == 0 || strcmp(state, "failed") == 0 ||
+		strcmp(state, "cancelled") == 0;
+}
+
+/* The run's head, read in a transaction of its own; in CurrentMemoryContext. */
+static RunHead *
+read_head(const pg_uuid_t *id, MemoryContext memory)
+{
+	RunHead    *head;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	head = ledger_head(id);
+	if (!role_has_level(GetUserId(), "operator"))
+		definition_check_right(head->owner, "pipeline", head->pipeline);
+	PopActiveSnapshot();
+	SPI_commit();
+	MemoryContextSwitchTo(memory);
+	return head;
+}
+
+static void
+report_waited(const RunHead *head)
+{
+	if (strcmp(head->state, "succeeded") == 0)
+		return;
+	ereport(ERROR,
+			errcode(strcmp(head->state, "cancelled") == 0 ? ERRCODE_QUERY_CANCELED :
+					ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+			errmsg("run %s of pipeline \"%s\" %s%s%s", uuid_text(&head->id), head->pipeline,
+				   strcmp(head->state, "cancelled") == 0 ? "was cancelled" : "failed",
+				   head->error ? ": " : "", head->error ? head->error : ""),
+			errhint("SELECT dataops.retry('%s')", uuid_text(&head->id)));
+}
+
+/* wait(run_id, timeout): returns when it has ended; an error when it did not succeed in time */
+Datum
+dataops_wait(PG_FUNCTION_ARGS)
+{
+	MemoryContext memory = procedure_begin(fcinfo, "dataops.wait()");
+	MemoryContext round = AllocSetContextCreate(memory, "dataops wait", ALLOCSET_SMALL_SIZES);
+	pg_uuid_t	id;
+	TimestampTz until;
+	RunHead    *head;
+
+	argument_required(fcinfo, 0, "run_id");
+	argument_required(fcinfo, 1, "timeout");
+	id = *PG_GETARG_UUID_P(0);
+	until = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+													TimestampTzGetDatum(GetCurrentTimestamp()),
+													PG_GETARG_DATUM(1)));
+	for (;;)
+	{
+		MemoryContextReset(round);
+		MemoryContextSwitchTo(round);
+		head = read_head(&id, round);
+		if (is_final(head->state))
+			break;
+		if (GetCurrentTimestamp() >= until)
+			ereport(ERROR,
+					errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					errmsg("run %s of pipeline \"%s\" has not ended: it is %s", uuid_text(&id),
+						   head->pipeline, head->state),
+					errhint("The run goes on. SELECT * FROM dataops.progress shows how far it is."));
+		latch_sleep(WAIT_POLL_MS);
+	}
+	report_waited(head);
+	procedure_end(memory);
+	PG_RETURN_VOID();
+}
+
+/* ---- commands on a run ---- */
+
+static RunHead *
+head_to_change(FunctionCallInfo fcinfo)
+{
+	RunHead    *head;
+
+	argument_required(fcinfo, 0, "run_id");
+	head = ledger_head(PG_GETARG_UUID_P(0));
+	if (!role_has_level(GetUserId(), "operator"))
+		definition_check_right(head->owner, "pipeline", head->pipeline);
+	return head;
+}
+
+/* cancel(run_id) → true when it was running and has been told to stop, or will not start */
+Datum
+dataops_cancel(PG_FUNCTION_ARGS)
+{
+	static const char signal[] = "SELECT pg_cancel_backend($1)";
+	RunHead    *head = head_to_change(fcinfo);
+	SqlArgs		args = {0};
+	int			holder;
+
+	if (is_final(head->state))
+		PG_RETURN_BOOL(false);
+	audit_record("cancel run", uuid_text(&head->id), NULL);
+	if (ledger_request_cancel(&head->id))
+		PG_RETURN_BOOL(true);
+	holder = ledger_holder(head->pipeline, head->env);
+	if (holder == 0)
+		PG_RETURN_BOOL(true);	/* it died; whoever takes it over obeys the request */
+	sql_add_int(&args, holder);
+	PG_RETURN_BOOL(sql_bool(sql_run_own(signal, &args), 0, 1));
+}
+
+/* Names of "first" and all steps that come after it. */
+static List *
+with_descendants(List *steps, const char *first)
+{
+	List	   *names = list_make1(pstrdup(first));
+	ListCell   *cell;
+
+	foreach(cell, steps)
+	{
+		Step	   *step = lfirst(cell);
+		ListCell   *before;
+		bool		follows = false;
+
+		foreach(before, step->after)
+		{
+			ListCell   *name;
+
+			foreach(name, names)
+				follows |= strcmp(lfirst(before), lfirst(name)) == 0;
+		}
+		if (follows)
+			names = lappend(names, step->name);
+	}
+	return names;
+}
+
+/* retry(run_id, version, from_step) → the run's id; a worker goes on with it at commit */
+Datum
+dataops_retry(PG_FUNCTION_ARGS)
+{
+	RunHead    *head = head_to_change(fcinfo);
+	char	   *version = argument_text(fcinfo, 1);
+	char	   *from_step = argument_text(fcinfo, 2);
+	List	   *redo = NIL;
+
+	installation_check();
+	if (version == NULL || (strcmp(version, "current") != 0 && strcmp(version, "same") != 0))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("\"%s\" is not a version to retry with", version ? version : "null"),
+				errhint("Use 'current' for the definitions as they are now or 'same' for those of the run."));
+	if (ledger_holder(head->pipeline, head->env) != 0 && strcmp(head->state, "running") == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_IN_USE),
+				errmsg("run %s of pipeline \"%s\" is running", uuid_text(&head->id), head->pipeline));
+	if (from_step != NULL)
+	{
+		Definition *pipeline = definition_get(DEFINITION_PIPELINE, "", head->pipeline, head->env);
+
+		(void) definition_get(DEFINITION_STEP, head->pipeline, from_step, head->env);
+		redo = with_descendants(plan_order(ledger_current_steps(pipeline, head->env),
+										   head->pipeline), from_step);
+	}
+	ledger_requeue(&head->id, strcmp(version, "current") == 0, redo);
+	audit_record("retry run", uuid_text(&head->id), NULL);
+	worker_launch_at_commit(head->pipeline, head->env);
+	PG_RETURN_UUID_P(PG_GETARG_UUID_P(0));
+}
+
+/* skip_step(run_id, step, reason): it counts as done when the run is retried */
+Datum
+dataops_skip_step(PG_FUNCTION_ARGS)
+{
+	RunHead    *head = head_to_change(fcinfo);
+	char	   *step = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char	   *reason = text_to_cstring(PG_GETARG_TEXT_PP(2));
+
+	if (strcmp(head->state, "failed") != 0 && strcmp(head->state, "waiting") != 0)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("run %s of pipeline \"%s\" is %s", uuid_text(&head->id), head->pipeline,
+					   head->state),
+				errhint("A step can be skipped when its run has failed or waits."));
+	ledger_skip_step(&head->id, step, reason);
+	audit_record("skip step", psprintf("%s/%s", uuid_text(&head->id), step), NULL);
+	PG_RETURN_TEXT_P(cstring_to_text(step));
+}

@@ -1,0 +1,177 @@
+/*
+ * tick.c
+ *	  The clock: what one call of tick() starts.  Due schedules become queued runs; then every
+ *	  pipeline with work waiting (queued, due again, or left by a dead process) gets a worker.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "catalog/installation.h"
+#include "catalog/lock.h"
+#include "catalog/spec.h"
+#include "catalog/sql.h"
+#include "catalog/txn.h"
+#include "schedule/calendar.h"
+#include "schedule/loop.h"
+#include "schedule/plan.h"
+#include "schedule/procedure.h"
+#include "schedule/worker.h"
+
+PG_FUNCTION_INFO_V1(dataops_tick);
+
+/* ---- due schedules become queued runs ---- */
+
+/*
+ * Should this due time be left out?  Because the former run still goes on and the pipeline skips
+ * then, or because it failed and the pipeline holds until somebody repaired it.
+ */
+static bool
+is_held_back(Definition *pipeline, const char *env)
+{
+	static const char sql[] =
+		"SELECT state FROM dataops.run WHERE pipeline = $1 AND env = $2 ORDER BY id DESC LIMIT 1";
+	SqlArgs		args = {0};
+	SqlRows    *rows;
+	char	   *state;
+
+	sql_add_text(&args, pipeline->object);
+	sql_add_text(&args, env);
+	rows = sql_run_own(sql, &args);
+	if (rows->count == 0)
+		return false;
+	state = sql_text(rows, 0, 1);
+	if (strcmp(state, "failed") == 0)
+	{
+		char	   *choice = spec_text(pipeline->spec, "on_failure", pipeline->object);
+
+		return choice != NULL && strcmp(choice, "hold") == 0;
+	}
+	if (strcmp(state, "queued") == 0 || strcmp(state, "running") == 0 || strcmp(state, "waiting") == 0)
+	{
+		char	   *choice = spec_text(pipeline->spec, "if_running", pipeline->object);
+
+		return choice == NULL || strcmp(choice, "skip") == 0;
+	}
+	return false;
+}
+
+static void
+queue_due(const char *name, const char *env, TimestampTz due, TimestampTz now)
+{
+	Definition *pipeline = definition_find(DEFINITION_PIPELINE, "", name, env);
+	ListCell   *cell;
+	TimestampTz scheduled_for = due;
+
+	if (pipeline == NULL || is_held_back(pipeline, env))
+		return;
+	foreach(cell, plan_ranges(pipeline, env, now))
+	{
+		ledger_queue(pipeline, env, *(TimeRange *) lfirst(cell), scheduled_for, NIL);
+		scheduled_for = 0;		/* the due time belongs to the first range alone */
+	}
+}
+
+static void
+queue_due_schedules(TimestampTz now)
+{
+	static const char due[] =
+		"SELECT s.pipeline, s.env, s.next_at, s.cron, s.timezone FROM dataops.schedule s "
+		"JOIN dataops.deployment p ON p.kind = 'pipeline' AND p.object = s.pipeline AND p.env = s.env "
+		"JOIN dataops.definition d ON d.id = p.definition "
+		"WHERE s.state = 'active' AND s.next_at <= $1 AND pg_has_role($2::oid, d.owner::oid, 'USAGE') "
+		"ORDER BY s.next_at, s.pipeline FOR UPDATE OF s SKIP LOCKED";
+	static const char advance[] =
+		"UPDATE dataops.schedule SET last_at = next_at, next_at = $3 WHERE pipeline = $1 AND env = $2";
+	SqlArgs		args = {0};
+	SqlRows    *rows;
+
+	sql_add_timestamptz(&args, now);
+	sql_add_oid(&args, GetUserId());
+	rows = sql_run_own(due, &args);
+	for (uint64 i = 0; i < rows->count; i++)
+	{
+		char	   *pipeline = sql_text(rows, i, 1);
+		char	   *env = sql_text(rows, i, 2);
+		SqlArgs		next = {0};
+
+		queue_due(pipeline, env, sql_timestamptz(rows, i, 3), now);
+		sql_add_text(&next, pipeline);
+		sql_add_text(&next, env);
+		sql_add_timestamptz(&next, calendar_next(sql_text(rows, i, 4), sql_text(rows, i, 5), now));
+		sql_run_own(advance, &next);
+	}
+}
+
+/* ---- pipelines with work get a worker ---- */
+
+/* (pipeline, env) that the current user may run, nobody works on and that have something to do. */
+static SqlRows *
+pipelines_with_work(TimestampTz now)
+{
+	static const char sql[] =
+		"SELECT r.pipeline, r.env FROM dataops.run r "
+		"WHERE (r.state IN ('queued', 'running') OR r.state = 'waiting' AND r.next_attempt_at <= $1) "
+		"AND pg_has_role($2::oid, r.owner::oid, 'USAGE') "
+		"GROUP BY r.pipeline, r.env ORDER BY min(r.id::text)";
+	SqlArgs		args = {0};
+
+	sql_add_timestamptz(&args, now);
+	sql_add_oid(&args, GetUserId());
+	return sql_run_own(sql, &args);
+}
+
+/* No worker slot is free: does one step here, so that even a full server goes on. */
+static void
+work_here(const char *pipeline, const char *env, TimestampTz now, MemoryContext memory)
+{
+	LoopOptions options = {.now = now, .step_limit = 1};
+	RunEnd		end;
+
+	if (!lock_acquire(memory, pipeline, env))
+		return;
+	end = loop_work_off(pipeline, env, &options, memory);
+	if (end.state != NULL && strcmp(end.state, "failed") == 0)
+		ereport(WARNING,
+				errmsg("pipeline \"%s\" failed at step \"%s\": %s", pipeline, end.failed_step,
+					   end.error),
+				errhint("Mend the cause, then: %s", end.hint));
+}
+
+/* tick(now): to be called each minute, by pg_cron or anything else */
+Datum
+dataops_tick(PG_FUNCTION_ARGS)
+{
+	MemoryContext memory = procedure_begin(fcinfo, "dataops.tick()");
+	TimestampTz now = PG_ARGISNULL(0) ? GetCurrentTimestamp() : PG_GETARG_TIMESTAMPTZ(0);
+	Run			clock = {.memory = memory};	/* of no pipeline: only its transactions are used */
+	SqlRows    *rows;
+	uint64		left;
+
+	installation_check();
+	txn_begin(&clock);
+	queue_due_schedules(now);
+	txn_commit(&clock);
+
+	txn_begin(&clock);
+	MemoryContextSwitchTo(memory);
+	rows = pipelines_with_work(now);
+	for (left = 0; left < rows->count; left++)
+	{
+		char	   *pipeline = sql_text(rows, left, 1);
+		char	   *env = sql_text(rows, left, 2);
+
+		if (ledger_holder(pipeline, env) == 0 && !worker_launch(pipeline, env, now))
+			break;
+	}
+	txn_commit(&clock);
+	if (left < rows->count)
+		work_here(sql_text(rows, left, 1), sql_text(rows, left, 2), now, memory);
+	procedure_end(memory);
+	PG_RETURN_VOID();
+}

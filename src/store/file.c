@@ -1,0 +1,478 @@
+/*
+ * file.c
+ *	  The object store in files below dataops.file_root.
+ *
+ * Every folder on the way is opened by itself without following links, so that nothing outside of
+ * the root is reached whatever lies there.  An object appears under its name only when it is whole
+ * and on disk: written aside, synced, linked, folder synced.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "store/store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "port/pg_crc32c.h"
+#include "storage/fd.h"
+#include "utils/memutils.h"
+
+#include "catalog/option.h"
+#include "core/fault.h"
+#include "core/guc.h"
+
+#define READ_BYTES		65536
+#define MAX_DEPTH		32		/* folders below the root that a listing enters */
+
+typedef struct FileStore
+{
+	Store		base;
+	char	   *root;			/* resolved */
+	char	   *prefix;			/* "" or "a/b" */
+} FileStore;
+
+/* The descriptors of one operation, closed when its context goes. */
+typedef struct FileWork
+{
+	MemoryContextCallback release;
+	MemoryContext memory;
+	MemoryContext caller;
+	int			folder;
+	int			file;
+	char	   *name;			/* of the object within the folder */
+	char	   *part;			/* of the unfinished object */
+	StoreResult result;
+} FileWork;
+
+static void
+close_noted(int *descriptor)
+{
+	if (*descriptor >= 0)
+	{
+		close(*descriptor);
+		ReleaseExternalFD();
+	}
+	*descriptor = -1;
+}
+
+static void
+work_release(void *arg)
+{
+	FileWork   *work = arg;
+
+	close_noted(&work->file);
+	close_noted(&work->folder);
+}
+
+static FileWork *
+work_begin(void)
+{
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "dataops file",
+												 ALLOCSET_SMALL_SIZES);
+	FileWork   *work = MemoryContextAllocZero(memory, sizeof(FileWork));
+
+	work->memory = memory;
+	work->caller = MemoryContextSwitchTo(memory);
+	work->folder = work->file = -1;
+	work->release.func = work_release;
+	work->release.arg = work;
+	MemoryContextRegisterResetCallback(memory, &work->release);
+	return work;
+}
+
+static StoreResult
+work_end(FileWork *work)
+{
+	StoreResult result = work->result;
+
+	MemoryContextSwitchTo(work->caller);
+	if (result.reason != NULL)
+		result.reason = pstrdup(result.reason);
+	MemoryContextDelete(work->memory);
+	return result;
+}
+
+/* Notes the failure that errno tells, of doing "what". */
+static bool
+work_fail(FileWork *work, const char *what)
+{
+	int			code = errno;
+
+	work->result.outcome = STORE_FAILED;
+	work->result.retry = code == ENOSPC || code == EDQUOT || code == EIO || code == EMFILE || code == ENFILE;
+	work->result.reason = psprintf("could not %s: %s", what, strerror(code));
+	return false;
+}
+
+static int
+open_noted(int folder, const char *name, int flags)
+{
+	int			descriptor;
+
+	if (!AcquireExternalFD())
+		return -1;
+	descriptor = openat(folder, name, flags | O_CLOEXEC, 0600);
+	if (descriptor < 0)
+		ReleaseExternalFD();
+	return descriptor;
+}
+
+/* ---- opening of the store ---- */
+
+static bool
+is_within(const char *path, const char *folder)
+{
+	size_t		length = strlen(folder);
+
+	return strcmp(folder, "/") == 0 ||
+		(strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0'));
+}
+
+static void
+check_apart(const char *root, const char *server_folder, const char *what)
+{
+	char	   *resolved = realpath(server_folder, NULL);
+	bool		apart;
+
+	if (resolved == NULL)
+		return;
+	apart = !is_within(root, resolved) && !is_within(resolved, root);
+	free(resolved);
+	if (!apart)
+		ereport(ERROR,
+				errcode(ERRCODE_CONFIG_FILE_ERROR),
+				errmsg("dataops.file_root must not overlap %s", what));
+}
+
+/* The root without links, after it was found to be apart from the server's own files. */
+static char *
+checked_root(const char *server)
+{
+	char	   *resolved;
+	char	   *root;
+	DIR		   *folder;
+	struct dirent *entry;
+
+	if (*guc_file_root == '\0')
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("connection \"%s\" cannot be used: this server has no file store", server),
+				errhint("A superuser can set dataops.file_root to a folder in the server's configuration."));
+	resolved = guc_file_root[0] == '/' ? realpath(guc_file_root, NULL) : NULL;
+	if (resolved == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_CONFIG_FILE_ERROR),
+				errmsg("dataops.file_root is not a folder that the server can open"));
+	root = pstrdup(resolved);
+	free(resolved);
+	check_apart(root, DataDir, "the data directory");
+	folder = AllocateDir("pg_tblspc");
+	while ((entry = ReadDir(folder, "pg_tblspc")) != NULL)
+		if (entry->d_name[0] != '.')
+			check_apart(root, psprintf("%s/pg_tblspc/%s", DataDir, entry->d_name), "a tablespace");
+	FreeDir(folder);
+	return root;
+}
+
+static Store *
+file_open(Connection *connection, MemoryContext owner)
+{
+	MemoryContext previous = MemoryContextSwitchTo(owner);
+	FileStore  *store = palloc0(sizeof(FileStore));
+
+	store->base.driver = &store_file_driver;
+	store->base.server = pstrdup(connection->server);
+	store->prefix = pstrdup(option_text(connection->options, "prefix", ""));
+	store->root = checked_root(connection->server);
+	MemoryContextSwitchTo(previous);
+	return &store->base;
+}
+
+/* ---- the way to an object ---- */
+
+/* Opens a folder below the one that is open, making it when wanted; the outer one is closed. */
+static bool
+enter_folder(FileWork *work, const char *name, bool create)
+{
+	int			inner = open_noted(work->folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+
+	if (inner < 0 && errno == ENOENT && create)
+	{
+		if (mkdirat(work->folder, name, 0700) != 0 && errno != EEXIST)
+			return false;
+		if (pg_fsync(work->folder) != 0)
+			return false;
+		inner = open_noted(work->folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	}
+	if (inner < 0)
+		return false;
+	close_noted(&work->folder);
+	work->folder = inner;
+	return true;
+}
+
+static bool
+enter_folders(FileWork *work, const char *path, size_t length, bool create)
+{
+	while (length > 0)
+	{
+		size_t		segment = Min(strcspn(path, "/"), length);
+
+		if (segment > 0 && !enter_folder(work, pnstrdup(path, segment), create))
+			return false;
+		path += Min(segment + 1, length);
+		length -= Min(segment + 1, length);
+	}
+	return true;
+}
+
+/* Opens the folder of an object and notes the object's name in it. */
+static bool
+find_folder(FileWork *work, FileStore *store, const char *name, bool create)
+{
+	const char *slash = strrchr(name, '/');
+
+	store_check_name(name);
+	work->name = pstrdup(slash != NULL ? slash + 1 : name);
+	work->part = psprintf(".%s.part", work->name);
+	work->folder = open_noted(AT_FDCWD, store->root, O_RDONLY | O_DIRECTORY);
+	if (work->folder < 0 ||
+		!enter_folders(work, store->prefix, strlen(store->prefix), create) ||
+		!enter_folders(work, name, slash != NULL ? slash - name : 0, create))
+	{
+		if (errno == ENOENT && !create)
+		{
+			work->result.outcome = STORE_ABSENT;
+			return false;
+		}
+		return work_fail(work, "open the object's folder");
+	}
+	return true;
+}
+
+/* ---- the operations ---- */
+
+/* Size and checksum of an object, by reading it. */
+static bool
+measure(FileWork *work)
+{
+	char	   *bytes = palloc(READ_BYTES);
+	pg_crc32c	crc;
+	ssize_t		length;
+	struct stat about;
+
+	work->file = open_noted(work->folder, work->name, O_RDONLY | O_NOFOLLOW);
+	if (work->file < 0 && errno == ENOENT)
+	{
+		work->result.outcome = STORE_ABSENT;
+		return false;
+	}
+	if (work->file < 0 || fstat(work->file, &about) != 0)
+		return work_fail(work, "open the object");
+	if (!S_ISREG(about.st_mode))
+	{
+		errno = EINVAL;
+		return work_fail(work, "read what is not a file");
+	}
+	INIT_CRC32C(crc);
+	while ((length = read(work->file, bytes, READ_BYTES)) > 0)
+	{
+		COMP_CRC32C(crc, bytes, length);
+		work->result.size += length;
+		CHECK_FOR_INTERRUPTS();
+	}
+	if (length < 0)
+		return work_fail(work, "read the object");
+	FIN_CRC32C(crc);
+	work->result.crc32c = crc;
+	close_noted(&work->file);
+	return true;
+}
+
+static StoreResult
+file_stat(Store *base, const char *name)
+{
+	FileWork   *work = work_begin();
+
+	if (find_folder(work, (FileStore *) base, name, false))
+		(void) measure(work);
+	return work_end(work);
+}
+
+static bool
+write_all(int file, const char *bytes, size_t length)
+{
+	while (length > 0)
+	{
+		ssize_t		written = write(file, bytes, length);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return false;
+		bytes += written;
+		length -= written;
+	}
+	return true;
+}
+
+/* Writes the unfinished object and has it on disk. */
+static bool
+write_part(FileWork *work, Spool *content)
+{
+	const char *bytes;
+	size_t		length;
+
+	(void) unlinkat(work->folder, work->part, 0);
+	work->file = open_noted(work->folder, work->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
+	if (work->file < 0)
+		return work_fail(work, "create the object");
+	spool_rewind(content);
+	while (spool_read(content, &bytes, &length))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!write_all(work->file, bytes, length))
+			return work_fail(work, "write the object");
+	}
+	if (pg_fsync(work->file) != 0)
+		return work_fail(work, "write the object to disk");
+	close_noted(&work->file);
+	return true;
+}
+
+/* Gives the part its name unless something has it; *exists tells. */
+static bool
+publish_part(FileWork *work, bool *exists)
+{
+	*exists = false;
+	FAULT_POINT("archive_before_link");
+	if (linkat(work->folder, work->part, work->folder, work->name, 0) != 0)
+	{
+		if (errno != EEXIST)
+			return work_fail(work, "name the object");
+		*exists = true;
+	}
+	FAULT_POINT("archive_after_link");
+	if (unlinkat(work->folder, work->part, 0) != 0 || pg_fsync(work->folder) != 0)
+		return work_fail(work, "write the object's folder to disk");
+	return true;
+}
+
+static StoreResult
+file_put_if_absent(Store *base, const char *name, Spool *content, uint32 crc32c)
+{
+	FileWork   *work = work_begin();
+	bool		exists;
+
+	if (find_folder(work, (FileStore *) base, name, true) && write_part(work, content) &&
+		publish_part(work, &exists) && measure(work))
+	{
+		bool		same = work->result.size == spool_size(content) && work->result.crc32c == crc32c;
+
+		work->result.outcome = same ? (exists ? STORE_EXISTS_SAME : STORE_DONE) : STORE_EXISTS_OTHER;
+		if (!same && !exists)
+		{
+			errno = EIO;
+			(void) work_fail(work, "read back what was written");
+		}
+	}
+	else if (work->folder >= 0)
+		(void) unlinkat(work->folder, work->part, 0);
+	return work_end(work);
+}
+
+static StoreResult
+file_remove(Store *base, const char *name)
+{
+	FileWork   *work = work_begin();
+
+	if (find_folder(work, (FileStore *) base, name, false))
+	{
+		(void) unlinkat(work->folder, work->part, 0);
+		if (unlinkat(work->folder, work->name, 0) != 0)
+		{
+			if (errno == ENOENT)
+				work->result.outcome = STORE_ABSENT;
+			else
+				(void) work_fail(work, "remove the object");
+		}
+		else if (pg_fsync(work->folder) != 0)
+			(void) work_fail(work, "write the object's folder to disk");
+	}
+	return work_end(work);
+}
+
+/* ---- listing ---- */
+
+static int
+compare_objects(const ListCell *a, const ListCell *b)
+{
+	return strcmp(((StoreObject *) lfirst(a))->name, ((StoreObject *) lfirst(b))->name);
+}
+
+/* Adds the objects at and below "path" (resolved, without links); "name" is its object prefix. */
+static void
+list_folder(const char *path, const char *name, int depth, List **objects)
+{
+	DIR		   *folder = AllocateDir(path);
+	struct dirent *entry;
+
+	if (folder == NULL && errno == ENOENT)
+		return;
+	while ((entry = ReadDir(folder, path)) != NULL)
+	{
+		char	   *inner = psprintf("%s/%s", path, entry->d_name);
+		char	   *inner_name = psprintf("%s%s%s", name, *name ? "/" : "", entry->d_name);
+		struct stat about;
+
+		CHECK_FOR_INTERRUPTS();
+		if (entry->d_name[0] == '.' || lstat(inner, &about) != 0)
+			continue;
+		if (S_ISDIR(about.st_mode) && depth < MAX_DEPTH)
+			list_folder(inner, inner_name, depth + 1, objects);
+		else if (S_ISREG(about.st_mode))
+		{
+			StoreObject *object = palloc(sizeof(StoreObject));
+
+			object->name = inner_name;
+			object->size = about.st_size;
+			*objects = lappend(*objects, object);
+		}
+	}
+	FreeDir(folder);
+}
+
+static List *
+file_list(Store *base, const char *prefix)
+{
+	FileStore  *store = (FileStore *) base;
+	FileWork   *work = work_begin();
+	List	   *objects = NIL;
+	bool		found;
+
+	if (*prefix != '\0')
+		store_check_name(prefix);
+	/* the way there must be free of links, as for every other operation */
+	found = find_folder(work, store, *prefix != '\0' ? psprintf("%s/x", prefix) : "x", false);
+	if (work_end(work).outcome == STORE_FAILED)
+		ereport(ERROR,
+				errcode_for_file_access(),
+				errmsg("could not list the objects of connection \"%s\"", base->server));
+	if (found)
+		list_folder(psprintf("%s%s%s%s%s", store->root, *store->prefix ? "/" : "", store->prefix,
+							 *prefix ? "/" : "", prefix), prefix, 0, &objects);
+	list_sort(objects, compare_objects);
+	return objects;
+}
+
+const StoreDriver store_file_driver = {
+	.wrapper = "dataops_file",
+	.open = file_open,
+	.put_if_absent = file_put_if_absent,
+	.stat = file_stat,
+	.remove = file_remove,
+	.list = file_list
+};

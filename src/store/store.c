@@ -1,0 +1,81 @@
+/*
+ * store.c
+ *	  Choice of the driver, the names of objects, and the listing for SQL.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "store/store.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+#include "core/error.h"
+
+static const StoreDriver *const drivers[] = {&store_file_driver};
+
+Store *
+store_open(Connection *connection, MemoryContext owner)
+{
+	for (int i = 0; i < lengthof(drivers); i++)
+		if (strcmp(connection->wrapper, drivers[i]->wrapper) == 0)
+			return drivers[i]->open(connection, owner);
+	ereport(ERROR,
+			errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			errmsg("connection \"%s\" is not an object store", connection->server),
+			errdetail("It is a server of %s.", connection->wrapper),
+			errhint("Use a server of dataops_file."));
+}
+
+void
+store_check_name(const char *name)
+{
+	const char *segment = name;
+
+	for (;;)
+	{
+		size_t		length = strcspn(segment, "/");
+		bool		valid = length > 0 && length <= 200 && segment[0] != '.';
+
+		for (size_t i = 0; i < length; i++)
+			valid = valid && (unsigned char) segment[i] >= ' ' && segment[i] != 0x7f && segment[i] != '\\';
+		if (!valid || strlen(name) > 1000)
+			ereport(ERROR,
+					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("invalid object name \"%s\"", error_clean(name, strlen(name), 200)));
+		if (segment[length] == '\0')
+			return;
+		segment += length + 1;
+	}
+}
+
+PG_FUNCTION_INFO_V1(dataops_list_objects);
+PGDLLEXPORT Datum dataops_list_objects(PG_FUNCTION_ARGS);
+
+Datum
+dataops_list_objects(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *server = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *prefix = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Store	   *store = store_open(connection_open(server, GetUserId()), CurrentMemoryContext);
+	ListCell   *cell;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(cell, store->driver->list(store, prefix))
+	{
+		StoreObject *object = lfirst(cell);
+		StoreResult found = store->driver->stat(store, object->name);
+		Datum		values[3] = {
+			CStringGetTextDatum(object->name),
+			Int64GetDatum((int64) object->size),
+			CStringGetTextDatum(psprintf("%08x", found.crc32c))
+		};
+		bool		nulls[3] = {false, false, found.outcome != STORE_DONE};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}

@@ -1,0 +1,75 @@
+/*
+ * store.h
+ *	  Object stores behind one driver: immutable objects under names, written only if absent.
+ *
+ * An object's name is "a/b/c": segments of printable characters without "..".  What a store does or
+ * refuses is an outcome; wrong names and settings throw.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#ifndef DATAOPS_STORE_H
+#define DATAOPS_STORE_H
+
+#include "postgres.h"
+
+#include "catalog/connection.h"
+#include "core/spool.h"
+
+typedef enum StoreOutcome
+{
+	STORE_DONE,					/* stored, found or removed */
+	STORE_EXISTS_SAME,			/* an object of this name has this size and checksum */
+	STORE_EXISTS_OTHER,			/* an object of this name has other contents */
+	STORE_ABSENT,
+	STORE_FAILED				/* "reason" says why */
+} StoreOutcome;
+
+typedef struct StoreResult
+{
+	StoreOutcome outcome;
+	uint64		size;			/* of the object that is there now */
+	uint32		crc32c;
+	char	   *reason;			/* a clause, in CurrentMemoryContext; NULL unless failed */
+	bool		retry;			/* the failure may pass by itself */
+} StoreResult;
+
+typedef struct StoreObject
+{
+	char	   *name;
+	uint64		size;
+} StoreObject;
+
+typedef struct Store Store;
+
+typedef struct StoreDriver
+{
+	const char *wrapper;
+	Store	   *(*open) (Connection *connection, MemoryContext owner);
+	/* The object is durable when this returns STORE_DONE; readers never see a part of it. */
+	StoreResult (*put_if_absent) (Store *store, const char *name, Spool *content, uint32 crc32c);
+	/* Size and checksum of the contents as they are now. */
+	StoreResult (*stat) (Store *store, const char *name);
+	/* Also takes away what an unfinished put of that name left behind. */
+	StoreResult (*remove) (Store *store, const char *name);
+	/* All objects whose name starts with the folder "prefix/" (all when ""): List of StoreObject *. */
+	List	   *(*list) (Store *store, const char *prefix);
+} StoreDriver;
+
+struct Store
+{
+	const StoreDriver *driver;
+	char	   *server;
+};
+
+/*
+ * Opens the store behind a connection; it lives as long as "owner".  Throws when the connection's
+ * wrapper is no object store or the store cannot be used.
+ */
+extern Store *store_open(Connection *connection, MemoryContext owner);
+
+/* Throws 22023 unless "name" may be an object's name. */
+extern void store_check_name(const char *name);
+
+extern const StoreDriver store_file_driver;
+
+#endif

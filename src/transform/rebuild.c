@@ -1,0 +1,148 @@
+/*
+ * rebuild.c
+ *	  Full rebuilds aside, with the swap at the very end.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "core/compat.h"
+
+#include "transform/rebuild.h"
+
+#include "access/multixact.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_publication.h"
+#include "commands/cluster.h"
+#include "commands/defrem.h"
+#include "commands/tablecmds.h"
+#include "commands/tablespace.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "pgstat.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "core/uuid.h"
+#include "model/execute.h"
+
+/* Is it published?  A swap is not seen by logical decoding. */
+static bool
+is_published(Relation target)
+{
+	return GetRelationPublications(RelationGetRelid(target)) != NIL ||
+		GetSchemaPublications(RelationGetNamespace(target)) != NIL ||
+		GetAllTablesPublications() != NIL;
+}
+
+static bool
+can_swap(Relation target)
+{
+	if (target->rd_rel->relkind != RELKIND_RELATION || target->rd_rel->relispartition ||
+		target->rd_rel->relhassubclass || target->rd_rel->relhasrules ||
+		target->rd_rel->relrowsecurity || target->trigdesc != NULL ||
+		target->rd_rel->relowner != GetUserId() || is_published(target))
+		return false;
+	for (int i = 0; i < RelationGetDescr(target)->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(target), i);
+
+		if (column->attisdropped || column->attidentity != '\0')
+			return false;
+	}
+	return true;
+}
+
+static bool
+same_layout(TupleDesc one, TupleDesc other)
+{
+	if (one->natts != other->natts)
+		return false;
+	for (int i = 0; i < one->natts; i++)
+	{
+		Form_pg_attribute a = TupleDescAttr(one, i);
+		Form_pg_attribute b = TupleDescAttr(other, i);
+
+		if (a->atttypid != b->atttypid || a->atttypmod != b->atttypmod ||
+			a->attnotnull != b->attnotnull || strcmp(NameStr(a->attname), NameStr(b->attname)) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void
+create_like(Relation target, RangeVar *name, RangeVar *aside)
+{
+	CreateStmt *create = makeNode(CreateStmt);
+	TableLikeClause *like = makeNode(TableLikeClause);
+	Oid			access_method = target->rd_rel->relam;
+
+	like->relation = copyObject(name);
+	like->options = CREATE_TABLE_LIKE_DEFAULTS | CREATE_TABLE_LIKE_CONSTRAINTS |
+		CREATE_TABLE_LIKE_GENERATED | CREATE_TABLE_LIKE_STORAGE | CREATE_TABLE_LIKE_COMPRESSION;
+	create->relation = copyObject(aside);
+	create->relation->relpersistence = target->rd_rel->relpersistence;
+	create->tableElts = list_make1(like);
+	create->oncommit = ONCOMMIT_NOOP;
+	create->accessMethod = get_am_name(access_method);
+	if (OidIsValid(target->rd_rel->reltablespace))
+		create->tablespacename = get_tablespace_name(target->rd_rel->reltablespace);
+	tree_execute((Node *) create, "dataops rebuild", NULL, NULL);
+}
+
+RangeVar *
+rebuild_begin(RangeVar *name, const pg_uuid_t *step_run)
+{
+	Relation	target = table_openrv(name, ShareRowExclusiveLock);
+	RangeVar   *aside = NULL;
+
+	if (can_swap(target))
+	{
+		char	   *id = uuid_text(step_run);
+		Relation	made;
+		bool		same;
+
+		/* the last digits of a version 7 id are random */
+		aside = makeRangeVar(pstrdup(name->schemaname),
+							 psprintf("dataops_%s", id + strlen(id) - 12), -1);
+		create_like(target, name, aside);
+		made = table_openrv(aside, NoLock);
+		same = same_layout(RelationGetDescr(target), RelationGetDescr(made));
+		table_close(made, NoLock);
+		if (!same)
+		{
+			DropStmt   *drop = makeNode(DropStmt);
+
+			drop->objects = list_make1(list_make2(makeString(aside->schemaname),
+												  makeString(aside->relname)));
+			drop->removeType = OBJECT_TABLE;
+			drop->behavior = DROP_RESTRICT;
+			tree_execute((Node *) drop, "dataops rebuild", NULL, NULL);
+			aside = NULL;
+		}
+	}
+	table_close(target, NoLock);
+	return aside;
+}
+
+void
+rebuild_swap(RangeVar *name, RangeVar *aside, int64 rows)
+{
+	Oid			target_id = RangeVarGetRelid(name, AccessExclusiveLock, false);
+	Oid			aside_id = RangeVarGetRelid(aside, AccessExclusiveLock, false);
+	Relation	target = table_open(target_id, NoLock);
+	char		persistence = target->rd_rel->relpersistence;
+
+	CheckTableNotInUse(target, "dataops.run");
+
+	/* autovacuum shall know that the content is new; its statistics are those of the old rows */
+	pgstat_count_truncate(target);
+	pgstat_count_heap_insert(target, rows);
+	table_close(target, NoLock);
+	CommandCounterIncrement();
+	finish_heap_swap(target_id, aside_id, false, false, true, true, RecentXmin,
+					 ReadNextMultiXactId(), persistence);
+	CommandCounterIncrement();
+}

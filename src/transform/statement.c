@@ -1,0 +1,210 @@
+/*
+ * statement.c
+ *	  INSERT, merge and DELETE as trees.  Columns are always named: a model may list its columns
+ *	  in another order than the table has them.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "core/compat.h"
+
+#include "transform/statement.h"
+
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "model/parse.h"
+#include "model/tree.h"
+
+#define TARGET_ALIAS "dataops target"
+
+static bool
+is_listed(List *names, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, names)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
+static Node *
+timestamp_constant(TimestampTz time)
+{
+	char	   *text = DatumGetCString(DirectFunctionCall1(timestamptz_out,
+														   TimestampTzGetDatum(time)));
+
+	return tree_cast(tree_string(text), TIMESTAMPTZOID);
+}
+
+static List *
+column_targets(const RowSource *rows)
+{
+	List	   *targets = NIL;
+	ListCell   *cell;
+
+	foreach(cell, rows->columns)
+		targets = lappend(targets, tree_target(tree_column(rows->alias, lfirst(cell)), lfirst(cell)));
+	return targets;
+}
+
+InsertStmt *
+statement_insert(const ModelSpec *model, RangeVar *into, const RowSource *rows)
+{
+	InsertStmt *insert = makeNode(InsertStmt);
+	ListCell   *cell;
+
+	insert->relation = copyObject(into);
+	insert->relation->alias = makeAlias(TARGET_ALIAS, NIL);
+	insert->selectStmt = (Node *) tree_select(column_targets(rows), rows->from);
+	foreach(cell, rows->columns)
+		insert->cols = lappend(insert->cols, tree_target(NULL, lfirst(cell)));
+	if (model->time_column != NULL)
+		insert->returningList = list_make1(tree_target(tree_column(TARGET_ALIAS, model->time_column),
+													   NULL));
+	return insert;
+}
+
+/* ORDER BY key, the newest first: DISTINCT ON takes the first; equal order, fewer deadlocks */
+static SelectStmt *
+last_of_key(const ModelSpec *model, const RowSource *rows)
+{
+	SelectStmt *select = tree_select(column_targets(rows), rows->from);
+	ListCell   *cell;
+
+	foreach(cell, model->key)
+	{
+		Node	   *column = tree_column(rows->alias, lfirst(cell));
+
+		select->sortClause = lappend(select->sortClause, tree_sort(column, SORTBY_DEFAULT));
+		if (rows->addressed)
+			select->distinctClause = lappend(select->distinctClause, column);
+	}
+	for (int i = 0; rows->addressed && i < ADDRESS_COLUMNS - 1; i++)
+		select->sortClause = lappend(select->sortClause,
+									 tree_sort(tree_column(rows->alias, address_columns[i]),
+											   SORTBY_DESC));
+	return select;
+}
+
+Node *
+statement_last_of_key(const ModelSpec *model, const RowSource *rows)
+{
+	return tree_subselect(last_of_key(model, rows), rows->alias);
+}
+
+/*
+ * ROW(target's) *<> ROW(new): the operator compares bytes, so it knows every type, takes NULLs as
+ * equal and sees that 1.0 became 1.00
+ */
+static Node *
+row_differs(List *columns)
+{
+	List	   *old = NIL;
+	List	   *new = NIL;
+	ListCell   *cell;
+
+	foreach(cell, columns)
+	{
+		old = lappend(old, tree_column(TARGET_ALIAS, lfirst(cell)));
+		new = lappend(new, tree_column("excluded", lfirst(cell)));
+	}
+	return tree_compare("*<>", tree_cast(tree_row(old), RECORDOID),
+						tree_cast(tree_row(new), RECORDOID));
+}
+
+static OnConflictClause *
+on_conflict(const ModelSpec *model, const RowSource *rows, TimestampTz older_than)
+{
+	OnConflictClause *conflict = makeNode(OnConflictClause);
+	List	   *changing = NIL;
+	ListCell   *cell;
+
+	conflict->infer = makeNode(InferClause);
+	conflict->infer->location = -1;
+	conflict->location = -1;
+	foreach(cell, model->key)
+	{
+		IndexElem  *element = makeNode(IndexElem);
+
+		element->name = pstrdup(lfirst(cell));
+		conflict->infer->indexElems = lappend(conflict->infer->indexElems, element);
+	}
+	foreach(cell, rows->columns)
+	{
+		char	   *column = lfirst(cell);
+
+		if (is_listed(model->key, column) || strcmp(column, CREATED_AT) == 0)
+			continue;
+		changing = lappend(changing, column);
+		conflict->targetList = lappend(conflict->targetList,
+									   tree_target(tree_column("excluded", column), column));
+	}
+	conflict->action = changing == NIL ? ONCONFLICT_NOTHING : ONCONFLICT_UPDATE;
+	if (changing == NIL)
+		return conflict;
+	conflict->whereClause = row_differs(changing);
+	if (older_than != 0)
+		conflict->whereClause = tree_and(list_make2(conflict->whereClause,
+													tree_compare("<", tree_column(TARGET_ALIAS, UPDATED_AT),
+																 timestamp_constant(older_than))));
+	if (!is_listed(rows->columns, UPDATED_AT))
+		conflict->targetList = lappend(conflict->targetList,
+									   tree_target((Node *) tree_call("now", NIL), UPDATED_AT));
+	return conflict;
+}
+
+InsertStmt *
+statement_merge(const ModelSpec *model, RangeVar *into, const RowSource *rows,
+				TimestampTz older_than)
+{
+	InsertStmt *insert = statement_insert(model, into, rows);
+
+	insert->selectStmt = (Node *) last_of_key(model, rows);
+	insert->onConflictClause = on_conflict(model, rows, older_than);
+	return insert;
+}
+
+SelectStmt *
+statement_repeated_key(const ModelSpec *model, const RowSource *rows)
+{
+	SelectStmt *select = tree_select(NIL, rows->from);
+	ListCell   *cell;
+
+	foreach(cell, model->key)
+	{
+		select->targetList = lappend(select->targetList,
+									 tree_target(tree_column(rows->alias, lfirst(cell)), lfirst(cell)));
+		select->groupClause = lappend(select->groupClause, tree_column(rows->alias, lfirst(cell)));
+	}
+	select->havingClause = tree_compare(">", tree_count(NULL), tree_cast(tree_string("1"), INT8OID));
+	select->limitCount = tree_cast(tree_string("1"), INT8OID);
+	select->limitOption = LIMIT_OPTION_COUNT;
+	return select;
+}
+
+Node *
+statement_in_window(Node *column, Oid type, TimeWindow window)
+{
+	List	   *conditions = NIL;
+
+	if (!TIMESTAMP_IS_NOBEGIN(window.from))
+		conditions = lappend(conditions, tree_compare(">=", column,
+													  tree_cast(timestamp_constant(window.from), type)));
+	if (!TIMESTAMP_IS_NOEND(window.to))
+		conditions = lappend(conditions, tree_compare("<", column,
+													  tree_cast(timestamp_constant(window.to), type)));
+	return conditions == NIL ? NULL : tree_and(conditions);
+}
+
+DeleteStmt *
+statement_delete(RangeVar *from, Node *condition)
+{
+	DeleteStmt *delete = makeNode(DeleteStmt);
+
+	delete->relation = copyObject(from);
+	delete->whereClause = condition;
+	return delete;
+}

@@ -1,0 +1,412 @@
+/*
+ * write.c
+ *	  Input, window, rows, target: the order of events of every strategy.
+ *
+ * Rows go straight from the model's SELECT into the target when nothing needs to look at them in
+ * between; otherwise through a tuplestore (split.h).  The executor does the INSERT in both cases:
+ * constraints, defaults, generated columns, triggers and row security work as ever.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "core/compat.h"
+
+#include "transform/write.h"
+
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "catalog/input.h"
+#include "model/execute.h"
+#include "model/tree.h"
+#include "transform/rebuild.h"
+#include "transform/statement.h"
+#include "transform/window.h"
+
+typedef struct Writing
+{
+	WriteJob   *job;
+	Written    *written;
+	ModelTree  *tree;
+	List	   *filters;		/* RecordsFilter * */
+	TimeWindow	window;			/* partition only */
+	List	   *columns;		/* the model's: char * */
+	bool		addressed;
+	Oid			time_type;		/* of the target's time column, or InvalidOid */
+	const char *alias;
+} Writing;
+
+/* ---- input ---- */
+
+/* The batches that an incremental model has not consumed; false when there are none. */
+static bool
+find_batches(Writing *writing)
+{
+	WriteJob   *job = writing->job;
+	List	   *sources = model_sources(job->model);
+	ListCell   *cell;
+
+	if (job->replay != NULL)
+	{
+		writing->filters = list_make1(job->replay);
+		return true;
+	}
+	if (!model_is_incremental(job->model) || sources == NIL)
+		return true;
+	foreach(cell, sources)
+	{
+		RecordsFilter *filter = palloc0(sizeof(RecordsFilter));
+		PendingBatches pending = input_pending_batches(job->run, job->step, lfirst(cell));
+
+		filter->source = lfirst(cell);
+		filter->batches = pending.ids;
+		writing->filters = lappend(writing->filters, filter);
+		writing->written->rows_in += pending.records;
+		writing->written->consumed = list_concat(writing->written->consumed, pending.ids);
+	}
+	return writing->written->consumed != NIL;
+}
+
+/*
+ * The run's interval, widened to what other models changed and to whole grains; false when nothing
+ * is to be done.
+ */
+static bool
+find_window(Writing *writing)
+{
+	Run		   *run = writing->job->run;
+	Step	   *step = writing->job->step;
+	ModelSpec  *model = writing->job->model;
+	List	   *relations = model_relations(model);
+	TimeWindow	window = {.from = run->from_ts, .to = run->to_ts};
+	PendingChanges pending;
+
+	if (model->strategy != STRATEGY_PARTITION || writing->job->replay != NULL)
+		return true;
+	pending = input_pending_changes(run, step, relations);
+	if (pending.ids == NIL && relations != NIL && model_sources(model) == NIL &&
+		input_all_written(run, relations) && input_same_definition(run, step))
+		return false;
+	if (pending.ids != NIL)
+	{
+		TimeWindow	changed = {.from = pending.from, .to = pending.to};
+
+		window = window.from < window.to ? window_hull(window, changed) : changed;
+	}
+	window = window_align(window, model->grain, run->timezone);
+	if (model->lookback != NULL && !TIMESTAMP_NOT_FINITE(window.from))
+	{
+		window.from = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval,
+															  TimestampTzGetDatum(window.from),
+															  IntervalPGetDatum(model->lookback)));
+		window = window_align(window, model->grain, run->timezone);
+	}
+	writing->window = window;
+	writing->written->consumed = pending.ids;
+	return window.from < window.to;
+}
+
+/* start_ts() and end_ts() answer with the window while the model runs; target_run() undoes it. */
+static void
+narrow_scope(Writing *writing)
+{
+	RunScope	scope = *run_scope();
+
+	if (writing->job->model->strategy != STRATEGY_PARTITION || writing->job->replay != NULL)
+		return;
+	scope.start_ts = writing->window.from;
+	scope.end_ts = writing->window.to;
+	run_scope_set(&scope);
+}
+
+/* ---- rows ---- */
+
+static void
+analyse_model(Writing *writing)
+{
+	ModelSpec  *model = writing->job->model;
+	ErrorText	place;
+	Query	   *query;
+	ListCell   *cell;
+
+	writing->tree = model_parse(model->query, writing->filters);
+	error_text_push(&place, model->query);
+	query = tree_analyse((Node *) writing->tree->select, model->query, NULL);
+	error_text_pop(&place);
+	foreach(cell, query->targetList)
+		if (!lfirst_node(TargetEntry, cell)->resjunk)
+			writing->columns = lappend(writing->columns, lfirst_node(TargetEntry, cell)->resname);
+	writing->addressed = model_append_address(writing->tree, query);
+}
+
+/* Condition that each row of a partition model lies in the window; NULL when it is open. */
+static Node *
+inside_window(Writing *writing)
+{
+	if (writing->job->model->strategy != STRATEGY_PARTITION || writing->job->replay != NULL)
+		return NULL;
+	return statement_in_window(tree_column(writing->alias, writing->job->model->time_column),
+							   writing->time_type, writing->window);
+}
+
+static void
+check_inside(Writing *writing)
+{
+	ModelSpec  *model = writing->job->model;
+
+	if (writing->written->split->rows_outside == 0)
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_DATA_EXCEPTION),
+			errmsg("%s made " INT64_FORMAT " rows outside of its window", model->what,
+				   writing->written->split->rows_outside),
+			errdetail("Rows of this run have \"%s\" from %s to before %s.", model->time_column,
+					  timestamptz_to_str(writing->window.from),
+					  pstrdup(timestamptz_to_str(writing->window.to))),
+			errhint("Read only the rows of the window: WHERE … >= dataops.start_ts() AND … < dataops.end_ts(). "
+					"The grain must be that of \"%s\".", model->time_column));
+}
+
+/* Must rows be looked at before they are written? */
+static bool
+needs_split(Writing *writing)
+{
+	ModelSpec  *model = writing->job->model;
+
+	return writing->job->judges != NIL || writing->job->replay != NULL ||
+		model->strategy == STRATEGY_PARTITION ||
+		(model_is_incremental(model) && writing->job->keep_rows) ||
+		(model->strategy == STRATEGY_MERGE && !writing->addressed);
+}
+
+static void
+split_rows(Writing *writing)
+{
+	Split	   *split = palloc0(sizeof(Split));
+
+	split->model = writing->tree;
+	split->alias = writing->alias;
+	split->columns = writing->columns;
+	split->addressed = writing->addressed;
+	split->judges = writing->job->judges;
+	split->inside = inside_window(writing);
+	split_run(split);
+	writing->written->split = split;
+	writing->written->environment = split_environment(split);
+	if (writing->written->rows_in == 0)
+		writing->written->rows_in = split->rows;
+	check_inside(writing);
+}
+
+static void
+receive_repeated(TupleTableSlot *slot, void *arg)
+{
+	Jsonb	   *key = row_as_jsonb(BlessTupleDesc(slot->tts_tupleDescriptor), slot->tts_values,
+								   slot->tts_isnull);
+	ModelSpec  *model = arg;
+
+	ereport(ERROR,
+			errcode(ERRCODE_CARDINALITY_VIOLATION),
+			errmsg("%s made several rows with the key %s in one run", model->what,
+				   JsonbToCString(NULL, &key->root, VARSIZE(key))),
+			errdetail("Which of them is the last cannot be told: a row does not come from one raw record."),
+			errhint("Make the key unique in the query, for example with GROUP BY or DISTINCT ON."));
+}
+
+/* In what cannot be ordered, one key may come only once. */
+static void
+check_keys(Writing *writing, const RowSource *rows)
+{
+	ModelSpec  *model = writing->job->model;
+	DestReceiver *receiver;
+
+	if (model->strategy != STRATEGY_MERGE || writing->addressed)
+		return;
+	receiver = row_receiver(receive_repeated, model);
+	tree_execute((Node *) statement_repeated_key(model, rows), "dataops merge",
+				 writing->written->environment, receiver);
+	receiver->rDestroy(receiver);
+}
+
+/* ---- target ---- */
+
+/* Range of the time column over the rows that were written. */
+typedef struct ChangedRange
+{
+	Written    *written;
+	Oid			type;
+} ChangedRange;
+
+static void
+receive_written(TupleTableSlot *slot, void *arg)
+{
+	ChangedRange *range = arg;
+	Written    *written = range->written;
+	Datum		value = slot->tts_values[0];
+	TimestampTz from;
+	TimestampTz to;
+
+	if (slot->tts_isnull[0])
+		return;
+	if (range->type == DATEOID)
+	{
+		from = DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, value));
+		to = DATE_NOT_FINITE(DatumGetDateADT(value)) ? from :
+			DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz,
+													DateADTGetDatum(DatumGetDateADT(value) + 1)));
+	}
+	else
+	{
+		from = range->type == TIMESTAMPTZOID ? DatumGetTimestampTz(value)
+			: DatumGetTimestampTz(DirectFunctionCall1(timestamp_timestamptz, value));
+		to = TIMESTAMP_NOT_FINITE(from) ? from : from + 1;
+	}
+	if (!written->has_range || from < written->changed_from)
+		written->changed_from = from;
+	if (!written->has_range || to > written->changed_to)
+		written->changed_to = to;
+	written->has_range = true;
+}
+
+static bool
+is_time_type(Oid type)
+{
+	return type == TIMESTAMPTZOID || type == TIMESTAMPOID || type == DATEOID;
+}
+
+static void
+insert_rows(Writing *writing, const RowSource *rows)
+{
+	ModelSpec  *model = writing->job->model;
+	Written    *written = writing->written;
+	RangeVar   *into = written->aside ? written->aside : written->target;
+	ChangedRange range = {.written = written, .type = writing->time_type};
+	DestReceiver *receiver = row_receiver(receive_written, &range);
+	InsertStmt *insert;
+
+	if (model->strategy == STRATEGY_MERGE)
+		insert = statement_merge(model, into, rows, writing->job->replay_older_than);
+	else
+		insert = statement_insert(model, into, rows);
+	if (!is_time_type(writing->time_type))
+		insert->returningList = NIL;
+	written->rows_out = tree_execute((Node *) insert, "dataops insert", written->environment,
+									 receiver);
+	receiver->rDestroy(receiver);
+	if (written->rows_in == 0)
+		written->rows_in = written->rows_out;
+}
+
+/* Locks and empties what the new rows replace. */
+static void
+prepare_target(Writing *writing)
+{
+	ModelSpec  *model = writing->job->model;
+	Written    *written = writing->written;
+	Relation	target;
+
+	if (model->strategy == STRATEGY_TABLE)
+		written->aside = rebuild_begin(written->target, &writing->job->step->step_run);
+	if (model->strategy == STRATEGY_PARTITION)
+		table_close(table_openrv(written->target, ShareRowExclusiveLock), NoLock);
+	target = table_openrv(written->target, RowExclusiveLock);
+	if (model->time_column != NULL)
+		writing->time_type = get_atttype(RelationGetRelid(target),
+										 get_attnum(RelationGetRelid(target), model->time_column));
+	table_close(target, NoLock);
+}
+
+static void
+delete_replaced(Writing *writing)
+{
+	ModelSpec  *model = writing->job->model;
+	Written    *written = writing->written;
+	Node	   *condition = NULL;
+
+	if (written->aside != NULL || model_is_incremental(model) || writing->job->replay != NULL)
+		return;
+	if (model->strategy == STRATEGY_PARTITION)
+		condition = statement_in_window(tree_column(NULL, model->time_column), writing->time_type,
+										writing->window);
+	tree_execute((Node *) statement_delete(written->target, condition), "dataops delete", NULL, NULL);
+}
+
+/* What the whole window replaced counts as changed: rows that are gone, too. */
+static void
+set_window_range(Writing *writing)
+{
+	if (writing->job->model->strategy != STRATEGY_PARTITION || writing->job->replay != NULL)
+		return;
+	writing->written->has_range = true;
+	writing->written->changed_from = writing->window.from;
+	writing->written->changed_to = writing->window.to;
+}
+
+static Node *
+aliased(RangeVar *relation, const char *alias)
+{
+	RangeVar   *item = copyObject(relation);
+
+	item->alias = makeAlias(alias, NIL);
+	return (Node *) item;
+}
+
+Written *
+transform_write(WriteJob *job)
+{
+	Writing		writing = {.job = job};
+	Written    *written = palloc0(sizeof(Written));
+	RowSource	rows = {0};
+
+	writing.written = written;
+	written->target = tree_relation(job->model->target);
+	writing.alias = written->target->relname;
+	written->whole = aliased(written->target, writing.alias);
+	if (job->model->strategy == STRATEGY_VIEW)
+		return written;
+	if (!find_batches(&writing) || !find_window(&writing))
+	{
+		written->unchanged = "no new input";
+		return written;
+	}
+	narrow_scope(&writing);
+	prepare_target(&writing);
+	analyse_model(&writing);
+	if (needs_split(&writing))
+		split_rows(&writing);
+	rows.from = written->split ? split_from(written->split)
+		: tree_subselect(writing.tree->select, writing.alias);
+	rows.alias = writing.alias;
+	rows.columns = writing.columns;
+	rows.addressed = writing.addressed;
+	check_keys(&writing, &rows);
+	delete_replaced(&writing);
+	insert_rows(&writing, &rows);
+	set_window_range(&writing);
+
+	if (written->aside != NULL)
+		written->whole = aliased(written->aside, writing.alias);
+	if (job->model->strategy == STRATEGY_TABLE)
+		written->rows = written->whole;
+	else if (job->model->strategy == STRATEGY_MERGE && writing.addressed)
+		written->rows = statement_last_of_key(job->model, &rows);
+	else
+		written->rows = rows.from;
+	return written;
+}
+
+void
+transform_publish(Written *written)
+{
+	if (written->aside != NULL)
+		rebuild_swap(written->target, written->aside, written->rows_out);
+}

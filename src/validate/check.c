@@ -1,0 +1,185 @@
+/*
+ * check.c
+ *	  A check's document, and the way from tallies to a verdict.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "core/compat.h"
+
+#include "validate/check.h"
+
+#include <ctype.h>
+
+#include "catalog/spec.h"
+#include "model/tree.h"
+
+#define NAME_LENGTH 40
+
+static const char *const on_fail_names[] = {"log", "warn", "quarantine", "stop"};
+static const char *const default_severity[] = {"info", "warn", "error", "error"};
+static const char *const severities[] = {"info", "warn", "error", "fatal"};
+static const char *const scopes[] = {"run", "all"};
+static const char *const verdict_names[] = {"passed", "warned", "failed", "accepted"};
+static const char *const known_keys[] = {
+	"target", "rule", "on_fail", "severity", "warn_if", "error_if", "filter", "scope", "name"
+};
+
+const char *
+on_fail_name(OnFail on_fail)
+{
+	return on_fail_names[on_fail];
+}
+
+const char *
+verdict_name(Verdict verdict)
+{
+	return verdict_names[verdict];
+}
+
+char *
+check_default_name(const char *rule)
+{
+	char	   *name = palloc(NAME_LENGTH + 1);
+	int			length = 0;
+
+	for (; *rule != '\0' && length < NAME_LENGTH; rule++)
+	{
+		unsigned char c = *rule;
+
+		if (c < 128 && isalnum(c))
+		{
+			if (length == 0 && isdigit(c))
+				name[length++] = 'c';
+			if (length < NAME_LENGTH)
+				name[length++] = tolower(c);
+		}
+		else if (length > 0 && name[length - 1] != '_')
+			name[length++] = '_';
+	}
+	while (length > 0 && name[length - 1] == '_')
+		length--;
+	name[length] = '\0';
+	return length > 0 ? name : pstrdup("check");
+}
+
+static Threshold
+read_threshold(Jsonb *spec, const char *key, const char *what)
+{
+	Threshold	threshold = {0};
+	char	   *text = spec_text(spec, key, what);
+	char		operator[3] = "";
+	char		percent[2] = "";
+	int			used = 0;
+	int			fields;
+
+	if (text == NULL)
+		return threshold;
+	fields = sscanf(text, " %2[>=] %lf %n%1[%%] %n", operator, &threshold.bound, &used, percent, &used);
+	if (fields < 2 || text[used] != '\0' || threshold.bound < 0 ||
+		(strcmp(operator, ">") != 0 && strcmp(operator, ">=") != 0))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("\"%s\" of %s is not a bound for failing rows: \"%s\"", key, what, text),
+				errhint("Write '> 5' for a number of rows, or '>= 1%%' for a share of them."));
+	threshold.given = true;
+	threshold.or_equal = operator[1] == '=';
+	threshold.is_share = percent[0] == '%';
+	return threshold;
+}
+
+Check *
+check_read(Jsonb *spec)
+{
+	Check	   *check = palloc0(sizeof(Check));
+	char	   *rule = spec_text_required(spec, "rule", "a check");
+	RangeVar   *target = tree_relation(spec_text_required(spec, "target", "a check"));
+	const char *on_fail;
+	char	   *what;
+
+	check->name = spec_text(spec, "name", "a check");
+	if (check->name == NULL)
+		check->name = check_default_name(rule);
+	spec_check_name(check->name, "check");
+	check->target = psprintf("%s.%s", target->schemaname, target->relname);
+	what = psprintf("check \"%s\"", check->name);
+	spec_check_keys(spec, known_keys, lengthof(known_keys), what);
+	on_fail = spec_choice(spec, "on_fail", on_fail_names, lengthof(on_fail_names), NULL, what);
+	check->on_fail_given = on_fail != NULL;
+	for (int i = 0; on_fail && i < lengthof(on_fail_names); i++)
+		if (strcmp(on_fail, on_fail_names[i]) == 0)
+			check->on_fail = i;
+	check->severity = (char *) spec_choice(spec, "severity", severities, lengthof(severities), NULL, what);
+	check->warn_if = read_threshold(spec, "warn_if", what);
+	check->error_if = read_threshold(spec, "error_if", what);
+	check->scope_given = spec_has(spec, "scope");
+	check->whole = strcmp(spec_choice(spec, "scope", scopes, lengthof(scopes), "run", what), "all") == 0;
+	check->rule = rule_parse(rule, spec_text(spec, "filter", what), target->relname);
+	check->judge.name = check->name;
+	check->judge.rule = check->rule;
+	return check;
+}
+
+bool
+check_judges_rows(const Check *check)
+{
+	return rule_is_row(check->rule) && !check->whole;
+}
+
+void
+check_bind(Check *check, Node *from, bool can_divert)
+{
+	rule_analyse(check->rule, from);
+	if (check->rule->whole_table && !check->scope_given)
+		check->whole = true;
+	can_divert = can_divert && check_judges_rows(check);
+	if (check->on_fail_given && check->on_fail == ON_FAIL_QUARANTINE &&
+		(check->whole || !rule_is_row(check->rule)))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("check \"%s\" cannot quarantine rows: it is about %s", check->name,
+					   rule_is_row(check->rule) ? "rows that are already in the table" : "the table as a whole"),
+				errhint("Use on_fail => 'stop', 'warn' or 'log'."));
+	if (!check->on_fail_given)
+		check->on_fail = can_divert ? ON_FAIL_QUARANTINE : ON_FAIL_STOP;
+	else if (check->on_fail == ON_FAIL_QUARANTINE && !can_divert)
+		check->on_fail = ON_FAIL_STOP;
+	if (check->severity == NULL)
+		check->severity = pstrdup(default_severity[check->on_fail]);
+	check->judge.divert = check->on_fail == ON_FAIL_QUARANTINE;
+}
+
+static bool
+exceeds(const Threshold *threshold, const RowJudge *judge)
+{
+	double		amount = judge->failed;
+
+	if (threshold->is_share)
+		amount = judge->judged > 0 ? 100.0 * judge->failed / judge->judged : 0;
+	return threshold->or_equal ? amount >= threshold->bound : amount > threshold->bound;
+}
+
+bool
+check_decide(Check *check)
+{
+	RowJudge   *judge = &check->judge;
+	bool		serious = check->on_fail == ON_FAIL_QUARANTINE || check->on_fail == ON_FAIL_STOP;
+
+	if (check->error_if.given)
+		serious = exceeds(&check->error_if, judge);
+	if (judge->failed == 0)
+		check->verdict = VERDICT_PASSED;
+	else if (serious)
+		check->verdict = VERDICT_FAILED;
+	else if (check->warn_if.given && !exceeds(&check->warn_if, judge))
+		check->verdict = VERDICT_PASSED;
+	else
+		check->verdict = VERDICT_WARNED;
+	if (check->message == NULL && rule_is_row(check->rule))
+		check->message = psprintf(INT64_FORMAT " of " INT64_FORMAT " rows%s", judge->failed,
+								  judge->judged,
+								  judge->unknown == 0 ? ""
+								  : psprintf(", " INT64_FORMAT " unknown", judge->unknown));
+	/* a quarantine stops as well once more rows fail than its bound allows */
+	return check->verdict == VERDICT_FAILED &&
+		(check->on_fail == ON_FAIL_STOP || check->error_if.given);
+}

@@ -1,0 +1,311 @@
+/*
+ * scan.c
+ *	  Row rules are counted with count(*) FILTER, aggregates are computed beside them, all in one
+ *	  statement.  Uniqueness that an index proves costs nothing.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "core/compat.h"
+
+#include "validate/scan.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+
+#include "model/execute.h"
+#include "model/tree.h"
+
+typedef struct CheckScan
+{
+	Node	   *from;
+	const char *alias;
+	QueryEnvironment *environment;
+	Oid			target;
+	MemoryContext memory;
+} CheckScan;
+
+/* ---- the fused statement ---- */
+
+/* The side of "aggregate > 5" that tells most, or NULL. */
+static Node *
+shown_value(const Rule *rule)
+{
+	A_Expr	   *comparison = (A_Expr *) rule->expression;
+
+	return IsA(comparison, A_Expr) && comparison->lexpr && !IsA(comparison->lexpr, RowExpr)
+		? comparison->lexpr : NULL;
+}
+
+static List *
+add_targets(List *targets, Check *check)
+{
+	Rule	   *rule = check->rule;
+
+	if (rule->kind == RULE_TABLE)
+	{
+		targets = lappend(targets, tree_target(rule->expression, NULL));
+		if (shown_value(rule) != NULL)
+			targets = lappend(targets, tree_target(shown_value(rule), NULL));
+		return targets;
+	}
+	targets = lappend(targets, tree_target(tree_count(rule->filter), NULL));
+	targets = lappend(targets, tree_target(tree_count(tree_is_false(rule_condition(rule))), NULL));
+	return lappend(targets, tree_target(tree_count(rule->filter
+												   ? tree_and(list_make2(rule->filter,
+																		 tree_is_unknown(rule_condition(rule))))
+												   : tree_is_unknown(rule_condition(rule))), NULL));
+}
+
+typedef struct FusedResult
+{
+	List	   *checks;
+	MemoryContext memory;
+} FusedResult;
+
+static char *
+value_text(TupleTableSlot *slot, int column, MemoryContext memory)
+{
+	Oid			output;
+	bool		varlena;
+
+	if (slot->tts_isnull[column])
+		return NULL;
+	getTypeOutputInfo(TupleDescAttr(slot->tts_tupleDescriptor, column)->atttypid, &output, &varlena);
+	return MemoryContextStrdup(memory, OidOutputFunctionCall(output, slot->tts_values[column]));
+}
+
+static void
+receive_fused(TupleTableSlot *slot, void *arg)
+{
+	FusedResult *result = arg;
+	int			column = 0;
+	ListCell   *cell;
+
+	foreach(cell, result->checks)
+	{
+		Check	   *check = lfirst(cell);
+		RowJudge   *judge = &check->judge;
+
+		if (check->rule->kind == RULE_TABLE)
+		{
+			judge->judged = 1;
+			judge->unknown = slot->tts_isnull[column];
+			judge->failed = !slot->tts_isnull[column] && !DatumGetBool(slot->tts_values[column]);
+			column++;
+			if (shown_value(check->rule) != NULL)
+				check->value = value_text(slot, column++, result->memory);
+			continue;
+		}
+		judge->judged = DatumGetInt64(slot->tts_values[column++]);
+		judge->failed = DatumGetInt64(slot->tts_values[column++]);
+		judge->unknown = DatumGetInt64(slot->tts_values[column++]);
+	}
+}
+
+static void
+scan_fused(CheckScan *scan, List *checks, Node *from)
+{
+	FusedResult result = {.checks = checks, .memory = scan->memory};
+	DestReceiver *receiver;
+	List	   *targets = NIL;
+	ListCell   *cell;
+
+	if (checks == NIL)
+		return;
+	foreach(cell, checks)
+		targets = add_targets(targets, lfirst(cell));
+	receiver = row_receiver(receive_fused, &result);
+	tree_execute((Node *) tree_select(targets, from), "dataops checks", scan->environment, receiver);
+	receiver->rDestroy(receiver);
+}
+
+/* ---- samples and violations ---- */
+
+typedef struct Violations
+{
+	RowJudge   *judge;
+	MemoryContext memory;
+	TupleDesc	desc;
+	bool		count;			/* each row is one violation */
+} Violations;
+
+static void
+receive_violation(TupleTableSlot *slot, void *arg)
+{
+	Violations *violations = arg;
+	RowJudge   *judge = violations->judge;
+	MemoryContext previous;
+
+	if (violations->count)
+		judge->failed++;
+	if (list_length(judge->samples) >= MAX_SAMPLES)
+		return;
+	previous = MemoryContextSwitchTo(violations->memory);
+	judge->samples = lappend(judge->samples,
+							 row_as_jsonb(BlessTupleDesc(slot->tts_tupleDescriptor),
+										  slot->tts_values, slot->tts_isnull));
+	MemoryContextSwitchTo(previous);
+}
+
+static void
+run_violations(CheckScan *scan, Check *check, SelectStmt *select, bool count)
+{
+	Violations	violations = {.judge = &check->judge, .memory = scan->memory, .count = count};
+	DestReceiver *receiver = row_receiver(receive_violation, &violations);
+
+	tree_execute((Node *) select, check->rule->text, scan->environment, receiver);
+	receiver->rDestroy(receiver);
+}
+
+static void
+sample_rows(CheckScan *scan, Check *check)
+{
+	SelectStmt *select = tree_select(list_make1(tree_target(tree_column(scan->alias, NULL), NULL)),
+									 scan->from);
+
+	select->whereClause = tree_is_false(rule_condition(check->rule));
+	select->limitCount = tree_cast(tree_string(psprintf("%d", MAX_SAMPLES)), INT8OID);
+	select->limitOption = LIMIT_OPTION_COUNT;
+	run_violations(scan, check, select, false);
+}
+
+/* ---- rules of their own ---- */
+
+static bool
+columns_cover_index(Form_pg_index index, Oid table, List *columns)
+{
+	for (int i = 0; i < index->indnkeyatts; i++)
+	{
+		char	   *name = get_attname(table, index->indkey.values[i], true);
+		bool		listed = false;
+		ListCell   *cell;
+
+		foreach(cell, columns)
+			listed |= name != NULL && strcmp(lfirst(cell), name) == 0;
+		if (!listed)
+			return false;
+	}
+	return true;
+}
+
+/* Does a unique index of the target allow no two such rows? */
+static bool
+unique_by_index(Oid target, List *columns)
+{
+	Relation	table = table_open(target, AccessShareLock);
+	bool		proved = false;
+	ListCell   *cell;
+
+	foreach(cell, RelationGetIndexList(table))
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+
+		/* an expression's key column is 0 and has no name: never covered */
+		proved |= form->indisunique && form->indisvalid && form->indimmediate &&
+			RelationGetIndexPredicate(index) == NIL &&
+			columns_cover_index(form, target, columns);
+		index_close(index, AccessShareLock);
+	}
+	table_close(table, AccessShareLock);
+	return proved;
+}
+
+static void
+scan_unique(CheckScan *scan, Check *check)
+{
+	if (unique_by_index(scan->target, check->rule->columns))
+	{
+		check->message = pstrdup("proved by a unique index");
+		return;
+	}
+	run_violations(scan, check, rule_violations(check->rule, scan->from), true);
+	check->message = psprintf(INT64_FORMAT " repeated keys", check->judge.failed);
+}
+
+static void
+scan_columns(CheckScan *scan, Check *check)
+{
+	StringInfoData missing;
+	ListCell   *cell;
+
+	initStringInfo(&missing);
+	check->judge.judged = list_length(check->rule->columns);
+	foreach(cell, check->rule->columns)
+	{
+		if (get_attnum(scan->target, lfirst(cell)) != InvalidAttrNumber)
+			continue;
+		check->judge.failed++;
+		appendStringInfo(&missing, "%s%s", missing.len ? ", " : "", (char *) lfirst(cell));
+	}
+	if (check->judge.failed > 0)
+		check->message = psprintf("missing columns: %s", missing.data);
+}
+
+static Node *
+filtered(CheckScan *scan, Node *filter)
+{
+	SelectStmt *select = tree_select(list_make1(tree_target(tree_column(scan->alias, NULL), NULL)),
+									 scan->from);
+
+	select->whereClause = filter;
+	return tree_subselect(select, scan->alias);
+}
+
+/* True when the check is answered by the fused statement. */
+static bool
+scan_alone(CheckScan *scan, Check *check)
+{
+	switch (check->rule->kind)
+	{
+		case RULE_ROW:
+			return false;
+		case RULE_TABLE:
+			if (check->rule->filter == NULL)
+				return false;
+			scan_fused(scan, list_make1(check), filtered(scan, check->rule->filter));
+			return true;
+		case RULE_UNIQUE:
+			scan_unique(scan, check);
+			return true;
+		case RULE_NO_GAPS:
+			run_violations(scan, check, rule_violations(check->rule, scan->from), true);
+			check->message = psprintf(INT64_FORMAT " gaps", check->judge.failed);
+			return true;
+		case RULE_HAS_COLUMNS:
+			scan_columns(scan, check);
+			return true;
+	}
+	return true;
+}
+
+void
+checks_scan(List *checks, Node *from, const char *alias, QueryEnvironment *environment, Oid target)
+{
+	CheckScan		scan = {from, alias, environment, target, CurrentMemoryContext};
+	List	   *fused = NIL;
+	ListCell   *cell;
+
+	foreach(cell, checks)
+		if (!scan_alone(&scan, lfirst(cell)))
+			fused = lappend(fused, lfirst(cell));
+	scan_fused(&scan, fused, from);
+	foreach(cell, fused)
+	{
+		Check	   *check = lfirst(cell);
+
+		if (rule_is_row(check->rule) && check->judge.failed > 0)
+			sample_rows(&scan, check);
+		else if (check->rule->kind == RULE_TABLE)
+			check->message = psprintf("%s%s", check->judge.failed ? "false" : check->judge.unknown
+									  ? "unknown" : "true",
+									  check->value ? psprintf(", value %s", check->value) : "");
+	}
+}

@@ -1,0 +1,37 @@
+-- What doctor() and check_restore() say; what depends on the server is left out.
+\set VERBOSITY terse
+SELECT item, ok, fix, who FROM dataops.doctor()
+WHERE item ~ 'same version|UTF8|accepts writes|may run in this|may create schemas|levels';
+SELECT bool_or(item ~ 'worker slots are free \(\d+\)') AS slots, bool_or(item ~ 'pg_cron') AS clock, bool_or(item ~ 'file_root') AS file_root,
+       bool_or(item ~ 'network_limit') AS network_limit, bool_and(ok IS TRUE OR fix <> '' AND who <> '') AS each_has_a_remedy
+FROM dataops.doctor();
+
+BEGIN;
+CREATE ROLE regress_operator ROLE app;
+CREATE ROLE regress_gone ROLE app;
+SELECT dataops.grant_role('regress_operator', 'operator');
+-- What an operator lacks to define
+SET LOCAL ROLE regress_operator;
+SELECT item, ok, fix, who FROM dataops.doctor() WHERE item ~ 'create schemas';
+SELECT count(*) FILTER (WHERE NOT ok AND fix ~ 'grant_role.*developer') = count(*) AS may_not_connect FROM dataops.doctor() WHERE item ~ 'connections';
+SET LOCAL ROLE app;
+
+-- A run that died, a schedule that is late, a failure
+INSERT INTO dataops.definition VALUES
+    ('00000000-0000-7000-8000-000000000001', 'pipeline', '', 'late_one', 1, '{}', 'x', 'app', now(), 'app'),
+    ('00000000-0000-7000-8000-000000000002', 'step', 'late_one', 'candles', 1, '{"kind": "fetch", "source": "candles", "archive": "no_such_lake"}', 'x', 'app', now(), 'app');
+INSERT INTO dataops.deployment VALUES
+    ('pipeline', '', 'late_one', 'prod', '00000000-0000-7000-8000-000000000001', 1, 1),
+    ('step', 'late_one', 'candles', 'prod', '00000000-0000-7000-8000-000000000002', 1, 1);
+INSERT INTO dataops.schedule VALUES ('late_one', 'prod', '* * * * *', 'UTC', 'active', now() - interval '1 hour', NULL, 'app');
+INSERT INTO dataops.run (id, pipeline, from_ts, to_ts, definitions, owner, requested_by, state, created_at, started_at)
+VALUES ('00000000-0000-7000-8000-000000000003', 'late_one', '-infinity', 'infinity', '{}', 'app', 'ana', 'running', now(), now());
+SELECT split_part(item, ':', 1) AS item, ok, fix, who FROM dataops.doctor() WHERE item ~ 'late_one' ORDER BY 1;
+
+-- What did not come along
+GRANT USAGE ON SCHEMA dataops TO regress_gone;
+INSERT INTO dataops.role_level VALUES ('regress_gone', 'viewer');
+SELECT item, missing, fix, who FROM dataops.check_restore() WHERE missing ~ 'no_such_lake|regress_gone' ORDER BY item;
+SELECT count(*) > 0 AS says_who_calls_tick FROM dataops.check_restore() WHERE item = 'clock';
+SELECT item, ok, fix, who FROM dataops.doctor() WHERE item ~ 'levels';
+ROLLBACK;
