@@ -23,7 +23,6 @@ CONF
 
 # 2,600 records in 260 pages, so in three batches; one record in 500 breaks a rule.
 my $define = <<SQL;
-CREATE EXTENSION IF NOT EXISTS dataops;
 CREATE SERVER api FOREIGN DATA WRAPPER dataops_http OPTIONS (url 'http://127.0.0.1:$ports->{port}');
 SELECT dataops.create_http_source('items', 'api', '/items', params => '{"total": "2600", "per_page": "10"}',
     paginate => '{"type": "page", "param": "page", "limit": 10}');
@@ -59,15 +58,19 @@ UNION ALL SELECT 'batches without an object', count(*), 0, NULL FROM dataops.bat
     WHERE NOT EXISTS (SELECT FROM dataops.list_objects('lake', 'raw') o WHERE b.object = o.name)
 SQL
 
-# A database of its own per try: the role "app" owns it, is no superuser and does everything but make the store.
+# A database and a folder of their own per try: the role "app" owns the database, is no superuser and does
+# everything but make the store.
+my $tries = 0;
+
 sub fresh_database
 {
 	my ($name) = @_;
+	my $folder = 'try' . ++$tries;
 
 	$node->safe_psql('postgres', "CREATE DATABASE $name OWNER app");
 	$node->safe_psql($name, 'CREATE EXTENSION dataops', extra_params => [ '-U', 'app' ]);
 	$node->safe_psql($name,
-		"CREATE SERVER lake FOREIGN DATA WRAPPER dataops_file OPTIONS (prefix '$name'); GRANT USAGE ON FOREIGN SERVER lake TO app");
+		"CREATE SERVER lake FOREIGN DATA WRAPPER dataops_file OPTIONS (prefix '$folder'); GRANT USAGE ON FOREIGN SERVER lake TO app");
 	$node->safe_psql($name, $define, extra_params => [ '-U', 'app' ]);
 	return;
 }
@@ -145,7 +148,7 @@ foreach my $point ('archive_after_link:2', 'land_after_insert:2', 'land_after_co
 	my $session;
 
 	fresh_database('victim');
-	$session = session_start($node, 'victim', "SET dataops.fault = '$name:sleep:$nth'; CALL dataops.run('job', $range);",
+	$session = session_start($node, 'victim', [ "SET dataops.fault = '$name:sleep:$nth'", "CALL dataops.run('job', $range)" ],
 		database => 'victim', user => 'app');
 	$node->poll_query_until('postgres',
 		"SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'victim' AND wait_event = 'Extension'")

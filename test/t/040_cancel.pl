@@ -52,7 +52,7 @@ sub source_step
 sub start_run
 {
 	my ($pipeline, $before) = @_;
-	my $session = session_start($node, $pipeline, ($before // '') . "CALL dataops.run('$pipeline');",
+	my $session = session_start($node, $pipeline, [ $before // (), "CALL dataops.run('$pipeline')" ],
 		database => $dbname, user => 'app');
 
 	$node->poll_query_until($dbname,
@@ -114,7 +114,7 @@ foreach my $pipeline (sort keys %stands)
 
 	# statement_timeout
 	$took = seconds_of(sub {
-		$session = start_run($pipeline, "SET statement_timeout = '1s';");
+		$session = start_run($pipeline, "SET statement_timeout = '1s'");
 		like(session_end($session), qr/statement timeout/, "$pipeline: statement_timeout ends it");
 	});
 	cmp_ok($took, '<', 1 + $soon, "$pipeline: within a second of its time");

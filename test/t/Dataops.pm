@@ -53,8 +53,8 @@ sub start_fake
 	return (\%ports, $handle);
 }
 
-# Runs statements in a session of its own, in the background. "name" becomes its application_name;
-# options: database, user.
+# Runs a statement, or a list of them one by one, in a session of its own, in the background. "name"
+# becomes its application_name; options: database, user.
 sub session_start
 {
 	my ($node, $name, $sql, %option) = @_;
@@ -62,8 +62,8 @@ sub session_start
 	my $session = { name => $name, out => '', err => '' };
 
 	$session->{handle} = IPC::Run::start(
-		[ 'psql', '-XAtq', '-d', $connection, $option{user} ? ('-U', $option{user}) : (), '-f', '-' ],
-		'<', \$sql,
+		[ 'psql', '-XAtq', '-d', $connection, $option{user} ? ('-U', $option{user}) : (),
+			map { ('-c', $_) } ref $sql ? @$sql : $sql ],
 		'>', \$session->{out}, '2>', \$session->{err}, IPC::Run::timeout(60));
 	return $session;
 }
