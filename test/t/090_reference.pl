@@ -1,9 +1,11 @@
-# The reference is what the catalogue says, and the catalogue says something about everything.
+# The reference is what the catalogue says, the catalogue says something about everything, and the other pages
+# name nothing that does not exist.
 #
 # Copyright (c) 2026, dataops authors; PostgreSQL License
 use strict;
 use warnings;
 
+use File::Basename;
 use FindBin;
 use lib $FindBin::Bin;
 use Dataops;
@@ -60,5 +62,49 @@ $line++ while $line < @made && $line < @kept && $made[$line] eq $kept[$line];
 ok($line == @made && $line == @kept, 'docs/reference.md is current')
   or diag(sprintf("Run make reference. First difference in line %d:\n  page:      %s\n  catalogue: %s", $line + 1,
 		$kept[$line] // '(end)', $made[$line] // '(end)'));
+
+# ---- the other pages ----
+
+my @pages = ("$docs/../README.md", sort glob("$docs/*.md"));
+my %known = map { $_ => 1 } split /\n/, $node->safe_psql('postgres', <<'SQL');
+SELECT proname FROM pg_proc WHERE pronamespace = 'dataops'::regnamespace
+UNION SELECT relname FROM pg_class WHERE relnamespace = 'dataops'::regnamespace
+UNION SELECT substr(name, 9) FROM pg_settings WHERE name LIKE 'dataops.%' AND dataops._library_version() <> ''
+SQL
+
+# The anchors that a page's headings have.
+sub anchors
+{
+	my ($text) = @_;
+	my %anchors;
+
+	foreach my $heading ($text =~ /^#+ +(.+)$/mg)
+	{
+		my $anchor = lc $heading;
+		$anchor =~ s/[^\w\- ]//g;
+		$anchor =~ s/ /-/g;
+		$anchors{$anchor} = 1;
+	}
+	return \%anchors;
+}
+
+my (@unknown, @dangling);
+foreach my $page (@pages)
+{
+	my $text = slurp_file($page);
+	my $name = basename($page);
+
+	push @unknown, map { "$name: dataops.$_" } grep { !$known{$_} } $text =~ m{(?<![\w/])dataops\.([a-z_]+)}g;
+	foreach my $link ($text =~ /\]\(([^)\s]+)\)/g)
+	{
+		my ($path, $anchor) = $link =~ /^([^#]*)#?(.*)$/;
+		my $file = $path eq '' ? $page : dirname($page) . "/$path";
+
+		push @dangling, "$name: $link"
+		  if $path !~ /^https?:/ && (!-e $file || ($anchor ne '' && !anchors(scalar slurp_file($file))->{$anchor}));
+	}
+}
+is(join(', ', @unknown), '', 'the pages name only what exists');
+is(join(', ', @dangling), '', 'links between pages lead somewhere');
 
 done_testing();
