@@ -211,6 +211,7 @@ step_run_guarded(Run *run, Step *step, long *wait_ms)
 	StageResult result = {0};
 	ErrorData  *volatile error = NULL;
 
+	run->guarded = true;
 	PG_TRY();
 	{
 		RESUME_CANCEL_INTERRUPTS();
@@ -231,6 +232,7 @@ step_run_guarded(Run *run, Step *step, long *wait_ms)
 		txn_abort(run);
 	}
 	PG_END_TRY();
+	run->guarded = false;
 	HOLD_CANCEL_INTERRUPTS();	/* an error ended the former hold */
 	run_scope_set(NULL);
 	if (error == NULL)

@@ -50,15 +50,15 @@ plan_times(Jsonb *spec, const char *what, PipelineTimes *times)
 				errmsg("\"delay\" of %s is negative", what));
 }
 
+/* Days and months are those of UTC, whatever the session's time zone: intervals are kept in UTC. */
 static TimestampTz
 shift(TimestampTz at, Interval *by, int sign)
 {
 	if (by == NULL)
 		return at;
-	return DatumGetTimestampTz(DirectFunctionCall2(sign < 0 ? timestamptz_mi_interval :
-												   timestamptz_pl_interval,
-												   TimestampTzGetDatum(at),
-												   IntervalPGetDatum(by)));
+	return DatumGetTimestamp(DirectFunctionCall2(sign < 0 ? timestamp_mi_interval :
+												 timestamp_pl_interval,
+												 TimestampGetDatum(at), IntervalPGetDatum(by)));
 }
 
 /* Months since year 0 of a UTC time. */
@@ -186,7 +186,10 @@ find_step(List *steps, const char *name)
 	return NULL;
 }
 
-/* Steps that make "input": the step whose target it is, or the fetch of "source:NAME". */
+/*
+ * Steps that "input" waits for: the one whose target it is, the gate on it, or the fetch of
+ * "source:NAME".
+ */
 static void
 add_producers(List *steps, Step *consumer, const char *input)
 {
@@ -198,8 +201,7 @@ add_producers(List *steps, Step *consumer, const char *input)
 	{
 		Step	   *step = lfirst(cell);
 
-		if (step == consumer || step->target == NULL || (step->kind == STEP_FETCH) != source ||
-			step->kind == STEP_CHECK)
+		if (step == consumer || step->target == NULL || (step->kind == STEP_FETCH) != source)
 			continue;
 		if (strcmp(step->target, source ? input + strlen(prefix) : input) == 0)
 			consumer->after = lappend(consumer->after, step->name);
