@@ -73,8 +73,7 @@ pipeline_to_run(const char *pipeline, const char *env)
 {
 	Definition *definition = definition_get(DEFINITION_PIPELINE, "", pipeline, env);
 
-	if (!role_has_level(GetUserId(), "operator"))
-		definition_check_right(definition->owner, "pipeline", pipeline);
+	definition_check_level(definition->owner, "operator", "pipeline", pipeline);
 	return definition;
 }
 
@@ -283,8 +282,7 @@ read_head(const pg_uuid_t *id, MemoryContext memory)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	head = ledger_head(id);
-	if (!role_has_level(GetUserId(), "operator"))
-		definition_check_right(head->owner, "pipeline", head->pipeline);
+	definition_check_level(head->owner, "viewer", "pipeline", head->pipeline);
 	PopActiveSnapshot();
 	SPI_commit();
 	MemoryContextSwitchTo(memory);
@@ -350,8 +348,7 @@ head_to_change(FunctionCallInfo fcinfo)
 
 	argument_required(fcinfo, 0, "run_id");
 	head = ledger_head(PG_GETARG_UUID_P(0));
-	if (!role_has_level(GetUserId(), "operator"))
-		definition_check_right(head->owner, "pipeline", head->pipeline);
+	definition_check_level(head->owner, "operator", "pipeline", head->pipeline);
 	return head;
 }
 

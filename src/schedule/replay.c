@@ -21,6 +21,7 @@
 #include "define/pipeline.h"
 #include "model/check.h"
 #include "model/tree.h"
+#include "schedule/procedure.h"
 #include "transform/write.h"
 #include "validate/decide.h"
 #include "validate/scan.h"
@@ -213,7 +214,7 @@ Datum
 dataops_replay_quarantine(PG_FUNCTION_ARGS)
 {
 	const char *env = define_env();
-	Definition *pipeline = pipeline_to_change(text_to_cstring(PG_GETARG_TEXT_PP(0)), env);
+	Definition *pipeline = pipeline_to_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), env);
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	Definition *step = definition_get(DEFINITION_STEP, pipeline->object, name, env);
 	Replay		replay = {.model = replayable_model(step)};
