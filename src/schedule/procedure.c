@@ -364,8 +364,15 @@ dataops_cancel(PG_FUNCTION_ARGS)
 	if (is_final(head->state))
 		PG_RETURN_BOOL(false);
 	audit_record("cancel run", uuid_text(&head->id), NULL);
-	if (ledger_request_cancel(&head->id))
-		PG_RETURN_BOOL(true);
+	switch (ledger_request_cancel(&head->id))
+	{
+		case CANCEL_TOO_LATE:
+			PG_RETURN_BOOL(false);
+		case CANCEL_DONE:
+			PG_RETURN_BOOL(true);
+		case CANCEL_REQUESTED:
+			break;
+	}
 	holder = ledger_holder(head->pipeline, head->env);
 	if (holder == 0)
 		PG_RETURN_BOOL(true);	/* it died; whoever takes it over obeys the request */
@@ -406,6 +413,7 @@ dataops_retry(PG_FUNCTION_ARGS)
 	RunHead    *head = head_to_change(fcinfo);
 	char	   *version = argument_text(fcinfo, 1);
 	char	   *from_step = argument_text(fcinfo, 2);
+	Definition *pipeline;
 	List	   *redo = NIL;
 
 	installation_check();
@@ -414,19 +422,24 @@ dataops_retry(PG_FUNCTION_ARGS)
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"%s\" is not a version to retry with", version ? version : "null"),
 				errhint("Use 'current' for the definitions as they are now or 'same' for those of the run."));
-	if (ledger_holder(head->pipeline, head->env) != 0 && strcmp(head->state, "running") == 0)
+	pipeline = definition_get(DEFINITION_PIPELINE, "", head->pipeline, head->env);
+	if (pipeline->owner != head->owner)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("run %s is of a former pipeline \"%s\", which had another owner",
+					   uuid_text(&head->id), head->pipeline));
+	if (strcmp(head->state, "running") == 0 && ledger_holder(head->pipeline, head->env) != 0)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_IN_USE),
-				errmsg("run %s of pipeline \"%s\" is running", uuid_text(&head->id), head->pipeline));
+				errmsg("run %s of pipeline \"%s\" is running", uuid_text(&head->id),
+					   head->pipeline));
 	if (from_step != NULL)
 	{
-		Definition *pipeline = definition_get(DEFINITION_PIPELINE, "", head->pipeline, head->env);
-
 		(void) definition_get(DEFINITION_STEP, head->pipeline, from_step, head->env);
 		redo = with_descendants(plan_order(ledger_current_steps(pipeline, head->env),
 										   head->pipeline), from_step);
 	}
-	ledger_requeue(&head->id, strcmp(version, "current") == 0, redo);
+	ledger_requeue(head, strcmp(version, "current") == 0, redo);
 	audit_record("retry run", uuid_text(&head->id), NULL);
 	worker_launch_at_commit(head->pipeline, head->env);
 	PG_RETURN_UUID_P(PG_GETARG_UUID_P(0));
