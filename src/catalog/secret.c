@@ -317,7 +317,7 @@ next_version(const char *name)
 	rows = sql_run_own(sql, &args);
 	if (rows->count == 0)
 		return 1;
-	definition_check_right(DatumGetObjectId(sql_datum(rows, 0, 1)), "secret", name);
+	definition_check_level(DatumGetObjectId(sql_datum(rows, 0, 1)), "admin", "secret", name);
 	return sql_bigint(rows, 0, 2) + 1;
 }
 
@@ -361,7 +361,7 @@ change_grant(FunctionCallInfo fcinfo, const char *sql, const char *action)
 	char	   *reference = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	SqlArgs		args = {0};
 
-	definition_check_right(sql_extension_owner(), "reference", reference);
+	definition_check_level(sql_extension_owner(), "admin", "reference", reference);
 	sql_add_text(&args, reference);
 	sql_add_oid(&args, PG_GETARG_OID(1));
 	sql_add_text(&args, text_to_cstring(PG_GETARG_TEXT_PP(2)));
