@@ -221,7 +221,13 @@ ledger_step_status(Run *run, const char *step, TimestampTz *next_attempt_at)
 	return strcmp(state, "waiting") == 0 ? STEP_WAITING : STEP_PENDING;
 }
 
-static const char *const step_kind_names[] = {"fetch", "model", "sql", "check"};
+const char *
+ledger_kind_name(StepKind kind)
+{
+	static const char *const names[] = {"fetch", "model", "sql", "check"};
+
+	return names[kind];
+}
 
 void
 ledger_step_start(Run *run, Step *step)
@@ -239,7 +245,7 @@ ledger_step_start(Run *run, Step *step)
 	sql_add_uuid(&args, &step->step_run);
 	sql_add_uuid(&args, &run->id);
 	sql_add_text(&args, step->name);
-	sql_add_text(&args, step_kind_names[step->kind]);
+	sql_add_text(&args, ledger_kind_name(step->kind));
 	sql_add_uuid(&args, &step->definition);
 	sql_add_text(&args, step->target);
 	sql_add_int(&args, run->claim);

@@ -46,6 +46,9 @@ extern List *ledger_pending(const char *pipeline, const char *env, TimestampTz n
  */
 extern Run *ledger_claim(const pg_uuid_t *id, MemoryContext memory);
 
+/* The name of a kind of step, as in its document. */
+extern const char *ledger_kind_name(StepKind kind);
+
 /* What became of the step in this run so far. */
 typedef enum StepStatus
 {

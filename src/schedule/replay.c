@@ -18,9 +18,9 @@
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "catalog/verdict.h"
-#include "define/pipeline.h"
 #include "model/check.h"
 #include "model/tree.h"
+#include "schedule/procedure.h"
 #include "transform/write.h"
 #include "validate/decide.h"
 #include "validate/scan.h"
@@ -212,8 +212,8 @@ PG_FUNCTION_INFO_V1(dataops_replay_quarantine);
 Datum
 dataops_replay_quarantine(PG_FUNCTION_ARGS)
 {
-	const char *env = define_env();
-	Definition *pipeline = pipeline_to_change(text_to_cstring(PG_GETARG_TEXT_PP(0)), env);
+	const char *env = "prod";
+	Definition *pipeline = pipeline_to_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), env);
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	Definition *step = definition_get(DEFINITION_STEP, pipeline->object, name, env);
 	Replay		replay = {.model = replayable_model(step)};

@@ -108,6 +108,7 @@ dataops_test_fetch(PG_FUNCTION_ARGS)
 	SPI_commit();
 	MemoryContextSwitchTo(memory);
 	record_run(run, step);
+	run->guarded = true;
 	PG_TRY();
 	{
 		result = fetch_stage(run, step, land_sink(memory));
