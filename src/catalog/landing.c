@@ -125,10 +125,15 @@ CursorRow *
 landing_cursor(Run *run, Step *step, const char *source, const char *shard)
 {
 	static const char sql[] =
-		"SELECT c.value, c.etag, c.last_modified, CASE WHEN c.run = $4 THEN c.position END, "
+		"SELECT c.value, CASE WHEN v.valid THEN c.etag END, "
+		"CASE WHEN v.valid THEN c.last_modified END, CASE WHEN c.run = $4 THEN c.position END, "
 		"c.run = $4 AND c.position IS NULL AND NOT EXISTS (SELECT FROM dataops.step_run s "
 		" WHERE s.run = $4 AND s.step = $5 AND s.state IN ('succeeded', 'skipped')) "
-		"FROM dataops.cursor c WHERE c.source = $1 AND c.env = $2 AND c.shard = $3";
+		"FROM dataops.cursor c CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM dataops.run r, "
+		" dataops.deployment p JOIN dataops.definition d ON d.id = p.definition "
+		" WHERE r.id = c.run AND r.created_at > d.created_at AND p.kind = 'source' "
+		" AND p.pipeline = '' AND p.object = c.source AND p.env = c.env) AS valid) v "
+		"WHERE c.source = $1 AND c.env = $2 AND c.shard = $3";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 	CursorRow  *cursor;

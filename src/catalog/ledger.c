@@ -527,6 +527,35 @@ ledger_requeue(const RunHead *head, bool current, List *redo)
 					   head->pipeline));
 }
 
+List *
+ledger_requeue_unfinished(const char *pipeline, const char *env, TimeRange within)
+{
+	static const char sql[] =
+		"WITH done AS (SELECT coalesce(range_agg(tstzrange(start_at, end_at)), '{}') AS ranges "
+		" FROM dataops.interval WHERE pipeline = $1 AND env = $2 AND start_at < end_at) "
+		"SELECT array_agg(r.id ORDER BY r.from_ts) FROM dataops.run r, done "
+		"WHERE r.pipeline = $1 AND r.env = $2 AND r.steps IS NULL "
+		"AND r.state IN ('failed', 'cancelled') "
+		"AND r.from_ts < r.to_ts AND tstzrange(r.from_ts, r.to_ts) && tstzrange($3, $4) "
+		"AND NOT tstzrange(r.from_ts, r.to_ts) && ranges "
+		"AND NOT EXISTS (SELECT FROM dataops.run later WHERE later.pipeline = $1 "
+		" AND later.env = $2 AND later.steps IS NULL AND later.id > r.id "
+		" AND later.from_ts < later.to_ts "
+		" AND tstzrange(later.from_ts, later.to_ts) && tstzrange(r.from_ts, r.to_ts))";
+	SqlArgs		args = {0};
+	List	   *ids;
+	ListCell   *cell;
+
+	sql_add_text(&args, pipeline);
+	sql_add_text(&args, env);
+	sql_add_timestamptz(&args, within.from_ts);
+	sql_add_timestamptz(&args, within.to_ts);
+	ids = sql_uuids(sql_run_own(sql, &args), 0, 1);
+	foreach(cell, ids)
+		ledger_requeue(ledger_head(lfirst(cell)), true, NIL);
+	return ids;
+}
+
 CancelOutcome
 ledger_request_cancel(const pg_uuid_t *id)
 {

@@ -131,6 +131,14 @@ extern void ledger_requeue(const RunHead *head, bool current, List *redo);
  */
 extern List *ledger_requeue_unfinished(const char *pipeline, const char *env, TimeRange within);
 
+/*
+ * Puts runs that failed or were cancelled back to queued, with the current definitions, where they
+ * are the last to have had their range and nothing of it is done: going on with them lands no record
+ * twice, as a new run over the same range would.  Only those that overlap "within".  Returns their
+ * ids (pg_uuid_t *), by range.
+ */
+extern List *ledger_requeue_unfinished(const char *pipeline, const char *env, TimeRange within);
+
 /* The current steps of a pipeline with their checks: List of Step *, as defined. */
 extern List *ledger_current_steps(Definition *pipeline, const char *env);
 

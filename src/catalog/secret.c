@@ -21,6 +21,7 @@
 
 #include "catalog/connection.h"
 #include "catalog/definition.h"
+#include "catalog/role.h"
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "core/compat.h"
@@ -361,7 +362,7 @@ change_grant(FunctionCallInfo fcinfo, const char *sql, const char *action)
 	char	   *reference = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	SqlArgs		args = {0};
 
-	definition_check_level(sql_extension_owner(), "admin", "reference", reference);
+	role_check_admin("change who may use a reference");
 	sql_add_text(&args, reference);
 	sql_add_oid(&args, PG_GETARG_OID(1));
 	sql_add_text(&args, text_to_cstring(PG_GETARG_TEXT_PP(2)));

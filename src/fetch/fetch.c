@@ -317,17 +317,6 @@ finish_ask(Traversal *traversal, Ask *ask)
 
 /* ---- one traversal ---- */
 
-/* Is the first page worth a conditional request?  Only where each time asks in the same words. */
-static bool
-is_conditional(const Traversal *traversal)
-{
-	const SourceSpec *source = traversal->stage->source;
-
-	return source->conditional && source->paging.type != PAGING_WINDOW &&
-		traversal->scope.cursor == NULL &&
-		TIMESTAMP_NOT_FINITE(traversal->stage->run->from_ts);
-}
-
 static Ask *
 ask_next(Traversal *traversal)
 {
@@ -339,7 +328,7 @@ ask_next(Traversal *traversal)
 
 	if (request != NULL)
 	{
-		bool		conditional = request->number == 1 && is_conditional(traversal);
+		bool		conditional = request->number == 1 && traversal->stage->source->conditional;
 
 		ask = client_ask(traversal->stage->client, request,
 						 conditional ? traversal->row->etag : NULL,

@@ -398,6 +398,41 @@ check_strings(Jsonb *document)
 			template_check(pnstrdup(value.val.string.val, value.val.string.len), &check_scope);
 }
 
+/* Does a text say where in time, or after which record, to read? */
+static bool
+names_position(const char *text)
+{
+	return template_names(text, "start") || template_names(text, "end") ||
+		template_names(text, "cursor");
+}
+
+static bool
+any_names_position(Jsonb *document)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+
+	if (document == NULL)
+		return false;
+	iterator = JsonbIteratorInit(&document->root);
+	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+		if ((token == WJB_VALUE || token == WJB_ELEM) && value.type == jbvString &&
+			names_position(pnstrdup(value.val.string.val, value.val.string.len)))
+			return true;
+	return false;
+}
+
+/* Is the first page asked for in the same words by each run?  What is asked of it stays true then. */
+static bool
+asks_alike(const SourceSpec *source)
+{
+	return source->paging.type != PAGING_WINDOW &&
+		(source->watermark == NULL || source->watermark->param == NULL) &&
+		!names_position(source->path) && !any_names_position(source->params) &&
+		!any_names_position(source->headers) && !any_names_position(source->body);
+}
+
 static void
 read_request(SourceSpec *source, Jsonb *spec)
 {
@@ -451,5 +486,6 @@ source_spec_read(const char *name, Jsonb *spec)
 	read_rate(source, spec);
 	read_retry(source, spec);
 	read_status(source, spec);
+	source->conditional = source->conditional && asks_alike(source);
 	return source;
 }

@@ -57,6 +57,20 @@ SELECT current_setting('dataops.file_root') || '/test_connection.key' AS key_fil
 COPY (SELECT repeat('a7', 32)) TO :'key_file';
 ALTER DATABASE contrib_regression SET dataops.secret_key_file = :'key_file';
 \connect - app
+\set VERBOSITY terse
+-- the owner of the database is an administrator, others are not though they have the function
+SELECT dataops.grant_reference('env:OWNER_MAY', 'app', 'dataops_http', '127.0.0.1');
+SELECT dataops.revoke_reference('env:OWNER_MAY', 'app', 'dataops_http', '127.0.0.1');
+CREATE ROLE test_connection_clerk ROLE app;
+GRANT USAGE ON SCHEMA dataops TO test_connection_clerk;
+GRANT EXECUTE ON FUNCTION dataops.grant_reference(text, regrole, text, text) TO test_connection_clerk;
+SET ROLE test_connection_clerk;
+SELECT dataops.grant_reference('env:CLERK_MAY', 'test_connection_clerk', 'dataops_http', '*');
+RESET ROLE;
+REVOKE ALL ON FUNCTION dataops.grant_reference(text, regrole, text, text) FROM test_connection_clerk;
+REVOKE ALL ON SCHEMA dataops FROM test_connection_clerk;
+DROP ROLE test_connection_clerk;
+\set VERBOSITY default
 SELECT step, ok, detail FROM dataops.test_connection('secured') WHERE step = 'credentials';
 
 \echo == a secret is sealed, and its owner may use it
