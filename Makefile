@@ -42,6 +42,9 @@ typedefs:
 demo:
 	@docs/demo/demo.sh start
 
+reference:
+	@docs/reference.sh
+
 demo-stop:
 	@docs/demo/demo.sh stop
 
@@ -58,6 +61,7 @@ help:
 	@echo 'make install           install it into the server of PG_CONFIG (DESTDIR=: into a staging root)'
 	@echo 'make demo              a pipeline on a throw-away server, from nothing (DATA=file.json, LIVE=1)'
 	@echo 'make demo-stop         stop and remove the demo'
+	@echo 'make reference          docs/reference.md from the catalogue'
 	@echo 'make check             everything below; installs what the tests need'
 	@echo 'make check-regress     SQL tests, PostgreSQL 15 (TESTS="name ..." for some of them)'
 	@echo 'make check-isolation   tests with several sessions (TESTS= likewise)'

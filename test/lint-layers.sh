@@ -6,8 +6,9 @@ cd "$(dirname "$0")/.."
 
 # Folders of src/, top down.  Those in one line are siblings, which do not include each other.
 layers='test
+define
 schedule
-define fetch land transform validate export observe
+fetch land transform validate export observe
 model store warehouse
 format catalog
 net

@@ -52,7 +52,7 @@ imports_no_json_object() { nm -D --undefined-only "$module" | none -w json_objec
 # Nothing that only test builds have: their C functions and SQL are absent from what is installed.
 no_test_functions() {
 	local bad=0
-	{ defined_symbols; strings -a "$module"; } | none -E '_test_|DATAOPS_TEST|fault_point_' || bad=1
+	{ defined_symbols; strings -a "$module"; } | none -E '__test_|DATAOPS_TEST|fault_point_' || bad=1
 	none -nE '\._test_' "$build"/sql/*.sql || bad=1
 	return "$bad"
 }

@@ -52,7 +52,11 @@ prepare_server() {
 # The servers read the tests and write results here.
 prepare_files() {
 	mkdir -p "$run/files" "$run/out" "$run/work"
-	cp -r "$top/test" "$top/sql" "$run/"
+	cp -r "$top/test" "$top/sql" "$top/docs" "$top/README.md" "$top/LICENSE" "$run/"
+	if [ -d "$top/../shared/data" ]; then
+		cp -r "$top/../shared/data" "$run/recorded"
+		export DATAOPS_RECORDED_DATA=$run/recorded
+	fi
 	if [ -d "$top/expected" ]; then cp -r "$top/expected" "$run/"; fi
 	mkdir -p "$run/expected"
 	sed "s|@FILES@|$run/files|" "$top/test/regress.conf" >"$run/regress.conf"

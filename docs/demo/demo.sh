@@ -151,6 +151,13 @@ launch_exchange() {
 	return 1
 }
 
+# On a terminal: verdicts and states in colour; without the place in the file that psql puts before each notice.
+coloured() {
+	local red='' green='' plain=''
+	if [ -t 1 ]; then red=$'\e[31m' green=$'\e[32m' plain=$'\e[0m'; fi
+	sed -E "s/^psql:[^ ]+: NOTICE: /  /; s/\| (failed) /| $red\1$plain /; s/\| (passed|succeeded) /| $green\1$plain /"
+}
+
 start() {
 	local api
 	if [ -n "${DATA:-}" ] && [ -n "${LIVE:-}" ]; then die "choose one of DATA and LIVE"; fi
@@ -169,7 +176,7 @@ start() {
 	fi
 	say "Running docs/demo/demo.sql as the ordinary role \"analyst\""
 	echo
-	sql -U analyst -d demo -v api="$api" -v lake="$run/lake" -f "$top/docs/demo/demo.sql" ||
+	sql -U analyst -d demo -v api="$api" -f "$top/docs/demo/demo.sql" 2>&1 | coloured ||
 		die "demo.sql failed; the server keeps running, its log is $run/log"
 	echo
 	echo "Connect:  $bin/psql -h $run -U analyst demo"

@@ -49,8 +49,7 @@ SELECT dataops.add_model('btc', 'staging.candles', $$
 -- 5. What must be true before anybody sees them.  A row that breaks a rule goes to quarantine, the others go on.
 SELECT dataops.add_checks('btc', 'staging.candles', 'quarantine',
     'not_null(open_time, open, high, low, close, volume)',
-    'high >= greatest(open, close, low)',
-    'low <= least(open, close, high)',
+    'high >= low',
     'volume >= 0 AND trades >= 0');
 SELECT dataops.add_check('btc', 'staging.candles', 'count(*) > 0', on_fail => 'warn');
 
@@ -90,11 +89,11 @@ SELECT step, state, rows_in, rows_out, rows_quarantined AS aside, round(extract(
 FROM dataops.step_runs WHERE run_id = :'run_id' ORDER BY started_at;
 
 \echo 'Checks'
-SELECT target, rule, on_fail, state, rows_failed AS failed
+SELECT target, rule, on_fail, state, rows_failed AS "rows"
 FROM dataops.check_results WHERE run_id = :'run_id' ORDER BY target, rule;
 
 \echo 'In quarantine, with the record as it came'
-SELECT check_name, "row"->>'open_time' AS open_time, "row"->>'high' AS high, "row"->>'low' AS low, record
+SELECT rule, "row"->>'open_time' AS open_time, "row"->>'high' AS high, "row"->>'low' AS low, left(record::text, 40) || ' …' AS record
 FROM dataops.quarantine ORDER BY started_at DESC LIMIT 3;
 
 \echo 'The last five days in production.candles_daily'

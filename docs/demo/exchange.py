@@ -272,7 +272,7 @@ def main():
     options = parser.parse_args()
     market = RecordedMarket(options.data) if options.data else GeneratedMarket(options.bad)
     exchange = Exchange(options.port, market, Weights(options.weight_limit, options.throttle))
-    print(f'port {exchange.server_address[1]}', flush=True)
+    print(f'port {exchange.server_address[1]}\nready', flush=True)
     try:
         exchange.serve_forever()
     except KeyboardInterrupt:

@@ -25,7 +25,7 @@ REVOKE ALL ON FUNCTION dataops.list_objects(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION dataops.list_objects(text, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE OR REPLACE FUNCTION dataops.test_connection(server text, OUT step text, OUT ok boolean, OUT detail text) RETURNS SETOF record
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_test_connection';
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_probe_connection';
 COMMENT ON FUNCTION dataops.test_connection(text) IS 'Tries a connection with the caller''s rights and shows each step up to the one that fails. Waits inside the statement, at most 30 seconds.';
 REVOKE ALL ON FUNCTION dataops.test_connection(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION dataops.test_connection(text) TO @extowner@ WITH GRANT OPTION;

@@ -22,6 +22,25 @@ LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_start';
 COMMENT ON FUNCTION dataops.start(text, text, timestamptz, timestamptz, text[]) IS
 'Queues what run() would do and starts a background worker for it when this transaction commits. Returns the id of the first run. Without a free worker slot the next tick() does it.';
 
+CREATE OR REPLACE FUNCTION dataops._plan_ranges(pipeline text, env text, OUT run integer, OUT from_ts timestamptz, OUT to_ts timestamptz)
+RETURNS SETOF record LANGUAGE C AS 'MODULE_PATHNAME', 'dataops__plan_ranges';
+COMMENT ON FUNCTION dataops._plan_ranges(text, text) IS 'The time ranges that run() would do now.';
+
+CREATE OR REPLACE FUNCTION dataops._plan_steps(pipeline text, env text, OUT "position" integer, OUT step text, OUT kind text, OUT target text, OUT after text[])
+RETURNS SETOF record LANGUAGE C AS 'MODULE_PATHNAME', 'dataops__plan_steps';
+COMMENT ON FUNCTION dataops._plan_steps(text, text) IS 'The order in which run() would do the steps.';
+
+CREATE OR REPLACE FUNCTION dataops.plan(pipeline text, env text DEFAULT NULL)
+RETURNS TABLE (run integer, from_ts timestamptz, to_ts timestamptz, "position" integer, step text, kind text, target text, after text[])
+LANGUAGE sql
+BEGIN ATOMIC
+    SELECT r.run, r.from_ts, r.to_ts, s."position", s.step, s.kind, s.target, s.after
+    FROM dataops._plan_steps(pipeline, env) s
+    LEFT JOIN dataops._plan_ranges(pipeline, env) r ON true
+    ORDER BY r.run, s."position";
+END;
+COMMENT ON FUNCTION dataops.plan(text, text) IS 'What run() would do now: each range that is due with the steps in their order. run and its range are null when nothing is due.';
+
 CREATE OR REPLACE PROCEDURE dataops.wait(run_id uuid, timeout interval DEFAULT '1 hour')
 LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_wait';
 COMMENT ON PROCEDURE dataops.wait(uuid, interval) IS 'Returns when the run has succeeded; an error when it failed, was cancelled, or has not ended in time.';
@@ -60,6 +79,9 @@ COMMENT ON FUNCTION dataops.resume(text, text) IS 'Ends a pause. Intervals misse
 
 REVOKE ALL ON FUNCTION
     dataops.start(text, text, timestamptz, timestamptz, text[]),
+    dataops._plan_ranges(text, text),
+    dataops._plan_steps(text, text),
+    dataops.plan(text, text),
     dataops.cancel(uuid),
     dataops.retry(uuid, text, text),
     dataops.skip_step(uuid, text, text),
@@ -75,6 +97,9 @@ REVOKE ALL ON PROCEDURE
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     dataops.start(text, text, timestamptz, timestamptz, text[]),
+    dataops._plan_ranges(text, text),
+    dataops._plan_steps(text, text),
+    dataops.plan(text, text),
     dataops.cancel(uuid),
     dataops.retry(uuid, text, text),
     dataops.skip_step(uuid, text, text),

@@ -252,7 +252,7 @@ AS $$
                                                                WHERE o.option_name = 'auth' AND o.option_value <> 'none'))
     FROM dataops.deployment p
     JOIN dataops.definition d ON d.id = p.definition
-    CROSS JOIN LATERAL (VALUES ((d.spec ->> 'server')::name), ((d.spec ->> 'archive')::name)) AS used(server)
+    CROSS JOIN LATERAL (VALUES ((d.spec ->> 'server')::name), (nullif(d.spec ->> 'archive', '')::name)) AS used(server)
     LEFT JOIN pg_foreign_server s ON s.srvname = used.server
     LEFT JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
     WHERE used.server IS NOT NULL

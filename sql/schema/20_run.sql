@@ -56,6 +56,7 @@ CREATE TABLE dataops.step_run (
     sqlstate         text,
     UNIQUE (run, step, shard, attempt)
 );
+CREATE INDEX ON dataops.step_run (target) WHERE state = 'succeeded' AND changed_from IS NOT NULL;
 COMMENT ON TABLE dataops.step_run IS 'One attempt of one step in one run. [changed_from, changed_to) is the time range of the rows a model wrote.';
 
 CREATE TABLE dataops.interval (

@@ -66,7 +66,8 @@ struct BatchSink
 	void		(*record) (BatchSink *sink, const char *bytes, size_t length);
 	/* drops the records of the page begun: its body turned out broken */
 	void		(*page_discard) (BatchSink *sink);
-	void		(*page_end) (BatchSink *sink, const CursorState *cursor, int64 body_bytes, uint32 body_crc32c);
+	void		(*page_end) (BatchSink *sink, const CursorState *cursor, int64 body_bytes,
+							 uint32 body_crc32c);
 	/* commits what is open, the cursor and the request log, also when no page came */
 	void		(*close) (BatchSink *sink, const CursorState *cursor);
 	/* totals of the step, valid after close */

@@ -29,7 +29,8 @@ static const char *
 nearest_server(const char *name, Oid owner)
 {
 	static const char sql[] =
-		"SELECT s.srvname FROM pg_foreign_server s JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw "
+		"SELECT s.srvname FROM pg_foreign_server s "
+		"JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw "
 		"WHERE w.fdwname LIKE 'dataops\\_%' AND has_server_privilege($1::oid, s.oid, 'USAGE')";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
@@ -111,9 +112,11 @@ connection_find(const char *server, Oid owner)
 	if (compat_server_aclcheck(found->serverid, owner, ACL_USAGE) != ACLCHECK_OK)
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("role \"%s\" may not use connection \"%s\"", GetUserNameFromId(owner, true), server),
+				errmsg("role \"%s\" may not use connection \"%s\"", GetUserNameFromId(owner, true),
+					   server),
 				errhint("Its owner can run: GRANT USAGE ON FOREIGN SERVER %s TO %s;",
-						quote_identifier(server), quote_identifier(GetUserNameFromId(owner, true))));
+						quote_identifier(server),
+						quote_identifier(GetUserNameFromId(owner, true))));
 	connection->server = pstrdup(server);
 	connection->server_id = found->serverid;
 	connection->owner = owner;
@@ -212,13 +215,15 @@ check_reach(Connection *connection)
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("host \"%s\" of connection \"%s\" is not allowed", host, connection->server),
 				errhint("An administrator can add it to %s.",
-						narrowed != NIL ? "the setting \"allowed_hosts\" (dataops.set_setting()) and dataops.network_limit" :
+						narrowed != NIL ? "the setting \"allowed_hosts\" (dataops.set_setting()) "
+										  "and dataops.network_limit" :
 						"dataops.network_limit in the server's configuration"));
 	if (!connection->url.tls && !reach->plain_http)
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("connection \"%s\" must use https", connection->server),
-				errhint("An administrator can allow plain http by \"http://%s\" in dataops.network_limit.", host));
+				errhint("An administrator can allow plain http by \"http://%s\" in "
+						"dataops.network_limit.", host));
 }
 
 Connection *

@@ -47,9 +47,10 @@ typedef struct Connection
 } Connection;
 
 /*
- * Loads server "server" for role "owner": USAGE is checked for that role, its mapping is taken, else
- * PUBLIC's.  Throws 42704 when there is no such server of ours, 42501 without USAGE or when the
- * administrator's limits exclude its host.  Needs a transaction; allocated in CurrentMemoryContext.
+ * Loads server "server" for role "owner": USAGE is checked for that role, its mapping is taken,
+ * else PUBLIC's.  Throws 42704 when there is no such server of ours, 42501 without USAGE or when
+ * the administrator's limits exclude its host.  Needs a transaction; allocated in
+ * CurrentMemoryContext.
  */
 extern Connection *connection_open(const char *server, Oid owner);
 

@@ -64,7 +64,8 @@ input_all_written(Run *run, List *targets)
 	static const char sql[] =
 		"SELECT NOT EXISTS (SELECT FROM unnest($2::text[]) t (name) WHERE NOT EXISTS ("
 		" SELECT FROM dataops.deployment p JOIN dataops.definition d ON d.id = p.definition "
-		" WHERE p.kind = 'step' AND p.env = $1 AND d.spec->>'kind' = 'model' AND d.spec->>'target' = t.name))";
+		" WHERE p.kind = 'step' AND p.env = $1 AND d.spec->>'kind' = 'model' "
+		" AND d.spec->>'target' = t.name))";
 	SqlArgs		args = {0};
 
 	sql_add_text(&args, run->env);

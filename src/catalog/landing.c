@@ -22,9 +22,10 @@ void
 landing_batch(Run *run, Step *step, const BatchRow *batch)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.batch (id, source, env, shard, run, step_run, created_at, landed_at, pages, "
-		"records, quarantined, bytes, archive, object, object_bytes, crc32c) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp(), $8, $9, $10, $11, $12, $13, $14, $15)";
+		"INSERT INTO dataops.batch (id, source, env, shard, run, step_run, created_at, landed_at, "
+		"pages, records, quarantined, bytes, archive, object, object_bytes, crc32c) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp(), $8, $9, $10, $11, $12, $13, "
+		"$14, $15)";
 	SqlArgs		args = {0};
 
 	sql_add_uuid(&args, &batch->id);
@@ -52,7 +53,8 @@ void
 landing_page(const pg_uuid_t *batch, const PageRow *page)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.page (batch, page, url, status, headers, bytes, records, crc32c, received_at) "
+		"INSERT INTO dataops.page (batch, page, url, status, headers, bytes, records, crc32c, "
+		"received_at) "
 		"VALUES ($1, $2, $3, $4, coalesce($5, '{}'), $6, $7, $8, $9)";
 	SqlArgs		args = {0};
 
@@ -72,8 +74,9 @@ void
 landing_request(Run *run, Step *step, const RequestLog *request)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.request (id, run, step_run, attempt, method, url, status, problem, bytes, "
-		"took_ms, started_at) VALUES ($1, $2, $3, $4, $5, $6, nullif($7, 0), $8, $9, $10, $11)";
+		"INSERT INTO dataops.request (id, run, step_run, attempt, method, url, status, problem, "
+		"bytes, took_ms, started_at) "
+		"VALUES ($1, $2, $3, $4, $5, $6, nullif($7, 0), $8, $9, $10, $11)";
 	SqlArgs		args = {0};
 	pg_uuid_t	id = uuid_v7();
 
@@ -95,8 +98,8 @@ void
 landing_quarantine(Run *run, Step *step, const BatchRow *batch, const QuarantinedRecord *record)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.quarantine_row (id, pipeline, env, step, run, step_run, source, reason, sqlstate, "
-		"raw, batch, page, ordinal, created_at) "
+		"INSERT INTO dataops.quarantine_row (id, pipeline, env, step, run, step_run, source, "
+		"reason, sqlstate, raw, batch, page, ordinal, created_at) "
 		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 	SqlArgs		args = {0};
 	pg_uuid_t	id = uuid_v7();
@@ -122,10 +125,15 @@ CursorRow *
 landing_cursor(Run *run, Step *step, const char *source, const char *shard)
 {
 	static const char sql[] =
-		"SELECT c.value, c.etag, c.last_modified, CASE WHEN c.run = $4 THEN c.position END, "
+		"SELECT c.value, CASE WHEN v.valid THEN c.etag END, "
+		"CASE WHEN v.valid THEN c.last_modified END, CASE WHEN c.run = $4 THEN c.position END, "
 		"c.run = $4 AND c.position IS NULL AND NOT EXISTS (SELECT FROM dataops.step_run s "
 		" WHERE s.run = $4 AND s.step = $5 AND s.state IN ('succeeded', 'skipped')) "
-		"FROM dataops.cursor c WHERE c.source = $1 AND c.env = $2 AND c.shard = $3";
+		"FROM dataops.cursor c CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM dataops.run r, "
+		" dataops.deployment p JOIN dataops.definition d ON d.id = p.definition "
+		" WHERE r.id = c.run AND r.created_at > d.created_at AND p.kind = 'source' "
+		" AND p.pipeline = '' AND p.object = c.source AND p.env = c.env) AS valid) v "
+		"WHERE c.source = $1 AND c.env = $2 AND c.shard = $3";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 	CursorRow  *cursor;
@@ -153,7 +161,8 @@ landing_totals(Run *run, const char *source)
 {
 	static const char sql[] =
 		"SELECT coalesce(sum(records), 0)::bigint, coalesce(sum(quarantined), 0)::bigint, "
-		"coalesce(sum(bytes), 0)::bigint FROM dataops.batch WHERE source = $1 AND env = $2 AND run = $3";
+		"coalesce(sum(bytes), 0)::bigint FROM dataops.batch "
+		"WHERE source = $1 AND env = $2 AND run = $3";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 
@@ -168,8 +177,9 @@ void
 landing_cursor_put(Run *run, const char *source, const CursorState *cursor, const pg_uuid_t *batch)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.cursor AS c (source, env, shard, value, etag, last_modified, run, position, "
-		"batch, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp()) "
+		"INSERT INTO dataops.cursor AS c (source, env, shard, value, etag, last_modified, run, "
+		"position, batch, updated_at) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp()) "
 		"ON CONFLICT (source, env, shard) DO UPDATE SET value = $4, etag = $5, last_modified = $6, "
 		"run = $7, position = $8, batch = coalesce($9, c.batch), updated_at = clock_timestamp()";
 	SqlArgs		args = {0};
@@ -206,8 +216,8 @@ void
 landing_intent_done(const pg_uuid_t *id, int64 bytes, uint32 crc32c)
 {
 	static const char sql[] =
-		"UPDATE dataops.intent SET state = 'done', resolved_at = clock_timestamp(), bytes = $2, crc32c = $3 "
-		"WHERE id = $1 AND state = 'open'";
+		"UPDATE dataops.intent SET state = 'done', resolved_at = clock_timestamp(), bytes = $2, "
+		"crc32c = $3 WHERE id = $1 AND state = 'open'";
 	SqlArgs		args = {0};
 
 	sql_add_uuid(&args, id);

@@ -60,7 +60,7 @@ typedef struct CursorRow
 	char	   *etag;
 	char	   *last_modified;
 	Jsonb	   *position;		/* only of this run, NULL when another run wrote it */
-	bool		done;			/* this run came to the end, in an attempt that did not live to say so */
+	bool		done;			/* this run came to the end, its attempt died before saying so */
 } CursorRow;
 
 /* What a run has landed of a source, by all its attempts. */
@@ -82,7 +82,8 @@ typedef struct LeftObject
 extern void landing_batch(Run *run, Step *step, const BatchRow *batch);
 extern void landing_page(const pg_uuid_t *batch, const PageRow *page);
 extern void landing_request(Run *run, Step *step, const RequestLog *request);
-extern void landing_quarantine(Run *run, Step *step, const BatchRow *batch, const QuarantinedRecord *record);
+extern void landing_quarantine(Run *run, Step *step, const BatchRow *batch,
+							   const QuarantinedRecord *record);
 
 /* The row of "shard", or NULL when the source was never read. In CurrentMemoryContext. */
 extern CursorRow *landing_cursor(Run *run, Step *step, const char *source, const char *shard);
@@ -94,9 +95,12 @@ extern void landing_cursor_put(Run *run, const char *source, const CursorState *
 							   const pg_uuid_t *batch);
 
 /* The intent's id is the batch's. */
-extern void landing_intent(Run *run, Step *step, const pg_uuid_t *id, const char *server, const char *name);
+extern void landing_intent(Run *run, Step *step, const pg_uuid_t *id, const char *server,
+						   const char *name);
 
-/* Throws 55000 when somebody else has resolved it meanwhile: the batch must not be committed then. */
+/*
+ * Throws 55000 when somebody else has resolved it meanwhile: the batch must not be committed then.
+ */
 extern void landing_intent_done(const pg_uuid_t *id, int64 bytes, uint32 crc32c);
 extern void landing_intent_removed(const pg_uuid_t *id);
 

@@ -131,7 +131,8 @@ refuse_value(const char *name, const char *value, const char *wanted)
 {
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("invalid value \"%s\" for option \"%s\"", error_clean(value, strlen(value), 200), name),
+			errmsg("invalid value \"%s\" for option \"%s\"", error_clean(value, strlen(value), 200),
+				   name),
 			errhint("It must be %s.", wanted));
 }
 
@@ -167,7 +168,8 @@ check_choice(const char *name, const char *value, const char *const *values, int
 	nearest = nearest_name(value, values, nvalues);
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("unknown value \"%s\" for option \"%s\"", error_clean(value, strlen(value), 100), name),
+			errmsg("unknown value \"%s\" for option \"%s\"", error_clean(value, strlen(value), 100),
+				   name),
 			nearest ? errhint("Perhaps you meant \"%s\".", nearest) : 0);
 }
 
@@ -282,7 +284,8 @@ check_certificate(const char *name, const char *value)
 		strstr(value, "-----END CERTIFICATE-----") == NULL || strstr(value, "PRIVATE KEY") != NULL)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("option \"%s\" must hold certificates in PEM form, and no private key", name),
+				errmsg("option \"%s\" must hold certificates in PEM form, and no private key",
+					   name),
 				errhidestmt(true));
 }
 
@@ -306,13 +309,17 @@ check_reference(const char *name, const char *value)
 		known = (strncmp(value, "env:", 4) == 0 || strncmp(value, "file:/", 6) == 0 ||
 				 strncmp(value, "secret:", 7) == 0) &&
 			*target != '\0' && strlen(target) <= 500 &&
-			strspn(target, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./") == strlen(target);
+			strspn(target, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./") ==
+			strlen(target);
 	if (!known)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("option \"%s\" must be a reference to a secret, never the secret itself", name),
-				errdetail("A statement stands in the clear in the server's log, in statistics and in dumps."),
-				errhint("Use 'env:NAME', 'file:/path' or 'secret:NAME' (see dataops.set_secret())."),
+				errmsg("option \"%s\" must be a reference to a secret, never the secret itself",
+					   name),
+				errdetail("A statement stands in the clear in the server's log, in statistics and "
+						  "in dumps."),
+				errhint("Use 'env:NAME', 'file:/path' or 'secret:NAME' (see "
+						"dataops.set_secret())."),
 				errhidestmt(true));
 }
 
@@ -353,7 +360,8 @@ refuse_option(const WrapperRules *rules, const char *where, const char *name,
 	/* the statement may hold a secret under a misspelt name */
 	ereport(ERROR,
 			errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
-			errmsg("unknown option \"%s\" of a %s of %s", error_clean(name, strlen(name), 100), where,
+			errmsg("unknown option \"%s\" of a %s of %s", error_clean(name, strlen(name), 100),
+				   where,
 				   rules->wrapper),
 			nearest ? errhint("Perhaps you meant \"%s\".", nearest) :
 			nknown == 0 ? errhint("It takes no options.") :
@@ -385,11 +393,13 @@ check_http_together(List *options)
 				errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
 				errmsg("option \"user\" is needed with auth 'basic'"));
 	if (strcmp(auth, "none") == 0 &&
-		(option_text(options, "auth_header", NULL) != NULL || option_text(options, "auth_format", NULL) != NULL))
+		(option_text(options, "auth_header", NULL) != NULL ||
+		 option_text(options, "auth_format", NULL) != NULL))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("option \"auth\" is missing"),
-				errhint("Give auth 'bearer', 'basic' or 'api_key', or leave auth_header and auth_format out."));
+				errhint("Give auth 'bearer', 'basic' or 'api_key', or leave auth_header and "
+						"auth_format out."));
 }
 
 static void
@@ -409,7 +419,8 @@ validate(const WrapperRules *rules, List *options, Oid catalog)
 	if (of_server && rules->required != NULL && option_text(options, rules->required, NULL) == NULL)
 		ereport(ERROR,
 				errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
-				errmsg("option \"%s\" of a server of %s is missing", rules->required, rules->wrapper));
+				errmsg("option \"%s\" of a server of %s is missing", rules->required,
+					   rules->wrapper));
 	if (of_server && rules == &http_rules)
 		check_http_together(options);
 	if (of_mapping && rules == &http_rules &&

@@ -56,8 +56,9 @@ guard_truncate(const char *relation)
 static void
 create_table(const char *relation)
 {
-	run_ddl(psprintf("CREATE TABLE %s (batch_id uuid NOT NULL, page integer NOT NULL, ordinal integer NOT NULL, "
-					 "created_at timestamptz NOT NULL, record jsonb NOT NULL) PARTITION BY RANGE (created_at)",
+	run_ddl(psprintf("CREATE TABLE %s (batch_id uuid NOT NULL, page integer NOT NULL, "
+					 "ordinal integer NOT NULL, created_at timestamptz NOT NULL, "
+					 "record jsonb NOT NULL) PARTITION BY RANGE (created_at)",
 					 relation));
 	run_ddl(psprintf("CREATE INDEX ON %s USING brin (batch_id)", relation));
 	run_ddl(psprintf("CREATE TRIGGER dataops_guard_row BEFORE UPDATE OR DELETE ON %s "
@@ -99,10 +100,12 @@ create_partition(Oid table, const char *partition, TimestampTz start, TimestampT
 	char	   *relation = quote_qualified_identifier(schema, get_rel_name(table));
 	char	   *leaf = quote_qualified_identifier(schema, partition);
 
-	run_ddl(psprintf("CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED "
-					 "INCLUDING STORAGE INCLUDING COMPRESSION)", leaf, relation));
+	run_ddl(psprintf("CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS "
+					 "INCLUDING GENERATED INCLUDING STORAGE INCLUDING COMPRESSION)",
+					 leaf, relation));
 	guard_truncate(leaf);
-	run_ddl(psprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')", relation, leaf,
+	run_ddl(psprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')",
+					 relation, leaf,
 					 pstrdup(timestamptz_to_str(start)),
 					 pstrdup(timestamptz_to_str(end))));
 }
@@ -146,11 +149,13 @@ check_is_raw(Oid table, const char *source, Oid owner)
 {
 	if (get_rel_relkind(table) != RELKIND_PARTITIONED_TABLE ||
 		get_attnum(table, "batch_id") != RAW_BATCH_ID || get_attnum(table, "page") != RAW_PAGE ||
-		get_attnum(table, "ordinal") != RAW_ORDINAL || get_attnum(table, "created_at") != RAW_CREATED_AT ||
+		get_attnum(table, "ordinal") != RAW_ORDINAL ||
+		get_attnum(table, "created_at") != RAW_CREATED_AT ||
 		get_attnum(table, "record") != RAW_RECORD)
 		ereport(ERROR,
 				errcode(ERRCODE_DUPLICATE_TABLE),
-				errmsg("relation \"%s\" is there already and is not a raw table", get_rel_name(table)),
+				errmsg("relation \"%s\" is there already and is not a raw table",
+					   get_rel_name(table)),
 				errhint("Name the source \"%s\" differently, or rename the relation.", source));
 }
 

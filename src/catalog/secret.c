@@ -21,6 +21,7 @@
 
 #include "catalog/connection.h"
 #include "catalog/definition.h"
+#include "catalog/role.h"
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "core/compat.h"
@@ -87,7 +88,8 @@ static bool
 owns_secret(const char *reference, Oid role)
 {
 	static const char sql[] =
-		"SELECT EXISTS (SELECT FROM dataops.secret WHERE name = $1 AND pg_has_role($2::oid, owner::oid, 'USAGE'))";
+		"SELECT EXISTS (SELECT FROM dataops.secret WHERE name = $1 "
+		"AND pg_has_role($2::oid, owner::oid, 'USAGE'))";
 	SqlArgs		args = {0};
 
 	if (strncmp(reference, "secret:", 7) != 0)
@@ -144,7 +146,8 @@ read_file(const char *path, size_t limit, const char *what, size_t *length)
 	if (ferror(file) || (*length == limit && fgetc(file) != EOF))
 		ereport(ERROR,
 				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				errmsg("could not read %s: it is unreadable or larger than %zu bytes", what, limit));
+				errmsg("could not read %s: it is unreadable or larger than %zu bytes", what,
+					   limit));
 	FreeFile(file);
 	return bytes;
 }
@@ -175,7 +178,8 @@ read_key(uint8 *key)
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("this server has no key to seal secrets with"),
 				errdetail("dataops.secret_key_file is not set in the server's configuration."),
-				errhint("Use a reference 'env:NAME' or 'file:/path' in the user mapping, or for Google connections 'metadata'."));
+				errhint("Use a reference 'env:NAME' or 'file:/path' in the user mapping, or for "
+						"Google connections 'metadata'."));
 	bytes = read_file(guc_secret_key_file, 1024, "the file of dataops.secret_key_file", &length);
 	if (length != KEY_BYTES)
 		length = without_newlines(bytes, length);
@@ -229,7 +233,8 @@ open_stored(const char *name, MemoryContext memory)
 				errhint("Set it by SELECT dataops.set_secret(name, value)."));
 	sealed = DatumGetByteaPP(sql_datum(rows, 0, 1));
 	read_key(key);
-	plain = crypto_open(key, (CryptoBytes) {(uint8 *) VARDATA_ANY(sealed), VARSIZE_ANY_EXHDR(sealed)},
+	plain = crypto_open(key,
+						(CryptoBytes) {(uint8 *) VARDATA_ANY(sealed), VARSIZE_ANY_EXHDR(sealed)},
 						seal_context(name, sql_bigint(rows, 0, 2)), &length);
 	crypto_wipe(key, sizeof(key));
 	if (plain == NULL)
@@ -246,7 +251,8 @@ static char *
 open_file(const char *path, const char *reference, MemoryContext memory)
 {
 	size_t		length;
-	char	   *bytes = read_file(path, SECRET_MAX, psprintf("the file of reference \"%s\"", reference),
+	char	   *bytes = read_file(path, SECRET_MAX,
+								  psprintf("the file of reference \"%s\"", reference),
 								  &length);
 	char	   *copy = secret_copy(memory, bytes, without_newlines(bytes, length));
 
@@ -303,7 +309,8 @@ PGDLLEXPORT Datum dataops_revoke_reference(PG_FUNCTION_ARGS);
 static int
 next_version(const char *name)
 {
-	static const char sql[] = "SELECT owner, version FROM dataops.secret WHERE name = $1 FOR UPDATE";
+	static const char sql[] =
+		"SELECT owner, version FROM dataops.secret WHERE name = $1 FOR UPDATE";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 
@@ -311,7 +318,7 @@ next_version(const char *name)
 	rows = sql_run_own(sql, &args);
 	if (rows->count == 0)
 		return 1;
-	definition_check_right(DatumGetObjectId(sql_datum(rows, 0, 1)), "secret", name);
+	definition_check_level(DatumGetObjectId(sql_datum(rows, 0, 1)), "admin", "secret", name);
 	return sql_bigint(rows, 0, 2) + 1;
 }
 
@@ -319,7 +326,8 @@ Datum
 dataops_set_secret(PG_FUNCTION_ARGS)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.secret (name, owner, version, sealed, changed_at) VALUES ($1, $2::regrole, $3, $4, now()) "
+		"INSERT INTO dataops.secret (name, owner, version, sealed, changed_at) "
+		"VALUES ($1, $2::regrole, $3, $4, now()) "
 		"ON CONFLICT (name) DO UPDATE SET version = $3, sealed = $4, changed_at = now()";
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *value = text_to_cstring(PG_GETARG_TEXT_PP(1));
@@ -354,13 +362,14 @@ change_grant(FunctionCallInfo fcinfo, const char *sql, const char *action)
 	char	   *reference = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	SqlArgs		args = {0};
 
-	definition_check_right(sql_extension_owner(), "reference", reference);
+	role_check_admin("change who may use a reference");
 	sql_add_text(&args, reference);
 	sql_add_oid(&args, PG_GETARG_OID(1));
 	sql_add_text(&args, text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	sql_add_text(&args, text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	sql_run_own(sql, &args);
-	audit_record(action, psprintf("%s to %s", reference, GetUserNameFromId(PG_GETARG_OID(1), false)),
+	audit_record(action,
+				 psprintf("%s to %s", reference, GetUserNameFromId(PG_GETARG_OID(1), false)),
 				 NULL);
 }
 

@@ -12,7 +12,8 @@ bool
 source_step_find(const char *source, const char *env, char **pipeline, char **step)
 {
 	static const char sql[] =
-		"SELECT p.pipeline, p.object FROM dataops.deployment p JOIN dataops.definition d ON d.id = p.definition "
+		"SELECT p.pipeline, p.object FROM dataops.deployment p "
+		"JOIN dataops.definition d ON d.id = p.definition "
 		"WHERE p.kind = 'step' AND p.env = $2 AND d.spec->>'source' = $1";
 	SqlArgs		args = {0};
 	SqlRows    *rows;

@@ -2,10 +2,11 @@
  * txn.c
  *	  Begin, commit and abort of a run's transactions.
  *
- * Inside CALL the server has a transaction open at all times; ours is then an internal
- * subtransaction of it, so that an error can be rolled back with everything that it left behind
- * (snapshots, SPI levels, user and security context) before SPI_rollback() ends the outer one.
- * A worker has no transaction between two of ours.
+ * Inside CALL the server has a transaction open at all times.  Where an error of ours will be caught
+ * (run->guarded), ours is an internal subtransaction of it, so that the error can be rolled back with
+ * everything that it left behind (snapshots, SPI levels, user and security context) before
+ * SPI_rollback() ends the outer one.  Elsewhere it is the outer one itself: an error that leaves the
+ * procedure must not leave a subtransaction open.  A worker has no transaction between two of ours.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -33,7 +34,7 @@ txn_begin(Run *run)
 		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
 	}
-	else
+	else if (run->guarded)
 		BeginInternalSubTransaction(NULL);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	GetUserIdAndSecContext(&user_at_begin, &security_at_begin);
@@ -70,7 +71,8 @@ txn_commit(Run *run)
 	}
 	else
 	{
-		ReleaseCurrentSubTransaction();
+		if (run->guarded)
+			ReleaseCurrentSubTransaction();
 		SPI_commit();
 	}
 	txn_open = false;

@@ -53,4 +53,29 @@ typedef struct QuarantineRow
 /* Sets a row of the step aside. */
 extern void quarantine_record(Run *run, Step *step, const QuarantineRow *row);
 
+/* Open rows of one attempt of a step that came from raw records of one source. */
+typedef struct QuarantineGroup
+{
+	pg_uuid_t	step_run;
+	char	   *source;
+	TimestampTz created_at;
+	List	   *batches;		/* pg_uuid_t *: the address of each row, with the next two */
+	List	   *pages;			/* text of numbers: char * */
+	List	   *ordinals;
+} QuarantineGroup;
+
+/*
+ * The step's open rows set aside by a check in [from, to), oldest attempt first, locked until the
+ * transaction ends.  Rows without the address of a raw record are left out.
+ */
+extern List *quarantine_open(const char *pipeline, const char *step, const char *env,
+							 TimestampTz from, TimestampTz to);
+
+/*
+ * Marks as replayed by "run" the group's rows but those that failed again ("batches", "pages" and
+ * "ordinals" as above).  Returns their number.
+ */
+extern int64 quarantine_replayed(const QuarantineGroup *group, const QuarantineGroup *failed_again,
+								 const pg_uuid_t *run);
+
 #endif

@@ -11,6 +11,7 @@
 #include "catalog/pg_foreign_server.h"
 #include "common/base64.h"
 #include "executor/executor.h"
+#include "nodes/parsenodes.h"
 #include "storage/latch.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -120,6 +121,22 @@ compat_base64(const char *bytes, int length)
 #endif
 	text[Max(size, 0)] = '\0';
 	return text;
+}
+
+/* 18 wraps the RETURNING list in a node of its own. */
+static inline void
+compat_set_returning(InsertStmt *insert, List *targets)
+{
+#if PG_VERSION_NUM >= 180000
+	insert->returningClause = NULL;
+	if (targets != NIL)
+	{
+		insert->returningClause = makeNode(ReturningClause);
+		insert->returningClause->exprs = targets;
+	}
+#else
+	insert->returningList = targets;
+#endif
 }
 
 #endif

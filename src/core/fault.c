@@ -1,7 +1,7 @@
 /*
  * fault.c
  *	  Fault points of test builds: dataops.fault = 'name:kill9|error|sleep[:nth]' strikes when the
- *	  point "name" is passed for the nth time since the setting was changed (the first unless given).
+ *	  point "name" is passed for the nth time (the first unless given) since the setting changed.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -29,7 +29,8 @@ void
 fault_define(void)
 {
 	DefineCustomStringVariable("dataops.fault", "What happens at which fault point (test builds).",
-							   "name:kill9, name:error or name:sleep, each with :nth", &fault_setting, "",
+							   "name:kill9, name:error or name:sleep, each with :nth",
+							   &fault_setting, "",
 							   PGC_USERSET, 0, NULL, fault_assign, NULL);
 }
 

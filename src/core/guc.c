@@ -32,18 +32,23 @@ guc_define(void)
 				 "Empty: there is no file store.", &guc_file_root);
 	define_guard("dataops.network_limit",
 				 "Hosts and address ranges that connections may reach.",
-				 "Comma-separated. \"api.example.com\" or \"*.example.com\": once one is given, only such hosts "
-				 "may be called. \"http://host\": this host may also be called without TLS. "
-				 "\"10.1.0.0/16\": a connection that names such an address in its url or allow_addresses may "
-				 "reach it, although private, loopback and link-local addresses are otherwise refused. "
+				 "Comma-separated. \"api.example.com\" or \"*.example.com\": once one is given, "
+				 "only such hosts may be called. \"http://host\": this host may also be called "
+				 "without TLS. "
+				 "\"10.1.0.0/16\": a connection that names such an address in its url or "
+				 "allow_addresses may reach it, although private, loopback and link-local "
+				 "addresses are otherwise refused; once one is given, no other address is reached. "
 				 "Empty: every host with a public address, over https.", &guc_network_limit);
 	define_guard("dataops.env_allowed",
-				 "What references of user mappings may name in the server's environment and file system.",
-				 "Comma-separated: NAME for env:NAME, and file:/absolute/path for the reference of that spelling.",
+				 "What references of user mappings may name in the server's environment and file "
+				 "system.",
+				 "Comma-separated: NAME for env:NAME, and file:/absolute/path for the reference of "
+				 "that spelling.",
 				 &guc_env_allowed);
 	define_guard("dataops.secret_key_file",
 				 "File with the key that seals the secrets of dataops.set_secret().",
-				 "32 bytes, or 64 hexadecimal digits. Empty: set_secret() refuses.", &guc_secret_key_file);
+				 "32 bytes, or 64 hexadecimal digits. Empty: set_secret() refuses.",
+				 &guc_secret_key_file);
 	fault_define();
 }
 

@@ -374,3 +374,15 @@ template_check(const char *text, const TemplateScope *scope)
 		append_value(&formatted, &reader, &piece, &sample);
 	}
 }
+
+bool
+template_names(const char *text, const char *name)
+{
+	TemplateReader reader = {.text = text, .next = text};
+	TemplatePiece piece;
+
+	while (read_piece(&reader, &piece))
+		if (piece.literal == NULL && strcmp(piece.name, name) == 0)
+			return true;
+	return false;
+}

@@ -66,6 +66,9 @@ typedef struct TemplateScope
  */
 extern char *template_expand(const char *text, TemplatePlace place, const TemplateScope *scope);
 
+/* Does a template that was checked name the variable? */
+extern bool template_names(const char *text, const char *name);
+
 /* Throws what is wrong with a template whatever the values: syntax, unknown names, formats. */
 extern void template_check(const char *text, const TemplateScope *scope);
 

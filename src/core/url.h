@@ -26,7 +26,7 @@ typedef struct Url
 extern bool url_parse(const char *text, Url *url, const char **problem);
 
 /*
- * The absolute URL that "reference" (absolute, "//host/…", "/path", "path" or "?query") means in a
+ * The absolute URL that "reference" (absolute, "//host/…", "/path", "path", "?query") means in a
  * document at "base" (RFC 3986, section 5). NULL when it is none; palloc'ed.
  */
 extern char *url_resolve(const Url *base, const char *reference);
@@ -34,7 +34,9 @@ extern char *url_resolve(const Url *base, const char *reference);
 /* Appends "text" percent-encoded: all but the unreserved characters of RFC 3986. */
 extern void url_encode(StringInfo target, const char *text);
 
-/* "url" without the values of its query parameters: fit for a message, log row or table. palloc'ed. */
+/*
+ * "url" without the values of its query parameters: fit for a message, log row or table. palloc'ed.
+ */
 extern char *url_shown(const char *url);
 
 #endif

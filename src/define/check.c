@@ -25,7 +25,7 @@
 #include "define/pipeline.h"
 #include "model/model.h"
 #include "model/tree.h"
-#include "validate/check.h"
+#include "model/check.h"
 
 static Node *
 named_like_table(const char *target)
@@ -120,7 +120,8 @@ settle_gate(Definition *pipeline, const char *target, const char *env)
 	static const char sql[] =
 		"SELECT jsonb_build_object('kind', 'check', 'target', $1::text)";
 	Definition *gate = definition_find(DEFINITION_STEP, pipeline->object, target, env);
-	bool		is_gate = gate && strcmp(spec_text_required(gate->spec, "kind", "a step"), "check") == 0;
+	bool		is_gate = gate &&
+		strcmp(spec_text_required(gate->spec, "kind", "a step"), "check") == 0;
 	bool		needed = model_of_target(pipeline, target, env) == NULL &&
 		checks_of_target(pipeline, target, env) != NIL;
 	SqlArgs		args = {0};
@@ -172,8 +173,10 @@ dataops_drop_check(PG_FUNCTION_ARGS)
 		if (found != NULL)
 			ereport(ERROR,
 					errcode(ERRCODE_AMBIGUOUS_ALIAS),
-					errmsg("several checks of pipeline \"%s\" are named \"%s\"", pipeline->object, name),
-					errhint("Write the target in front: \"%s\" or \"%s\".", found->object, check->object));
+					errmsg("several checks of pipeline \"%s\" are named \"%s\"", pipeline->object,
+						   name),
+					errhint("Write the target in front: \"%s\" or \"%s\".", found->object,
+							check->object));
 		found = check;
 	}
 	if (found == NULL)
@@ -193,12 +196,13 @@ dataops_accept_check(PG_FUNCTION_ARGS)
 	char	   *reason = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	SqlArgs		args = {0};
 
-	definition_check_right(run->owner, "pipeline", run->pipeline);
+	definition_check_level(run->owner, "operator", "pipeline", run->pipeline);
 	if (verdict_accept(&run->id, check, reason) == 0)
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("no check \"%s\" failed in this run", check),
-				errhint("SELECT check_name, verdict FROM dataops.check_results WHERE run_id = '%s' lists them.",
+				errhint("SELECT check_name, state FROM dataops.check_results "
+						"WHERE run_id = '%s' lists them.",
 						DatumGetCString(DirectFunctionCall1(uuid_out, PG_GETARG_DATUM(0)))));
 	sql_add_text(&args, check);
 	sql_add_text(&args, reason);

@@ -25,15 +25,15 @@
 #include "model/model.h"
 #include "model/parse.h"
 #include "model/tree.h"
-#include "transform/command.h"
-#include "transform/statement.h"
+#include "model/command.h"
 
 static const char *const model_keys[] = {
 	"kind", "target", "query", "strategy", "key", "time_column", "grain", "lookback", "after",
 	"retry", "timeout", "derived"
 };
 static const char *const gate_keys[] = {"kind", "target", "after", "retry", "timeout"};
-static const char *const command_keys[] = {"kind", "command", "after", "retry", "timeout", "derived"};
+static const char *const command_keys[] = {"kind", "command", "after", "retry", "timeout",
+										   "derived"};
 
 char *
 model_search_path(void)
@@ -73,7 +73,8 @@ model_rows(const char *query, const char *alias)
 }
 
 static void
-refuse_second_writer(Definition *pipeline, const char *name, const ModelSpec *model, const char *env)
+refuse_second_writer(Definition *pipeline, const char *name, const ModelSpec *model,
+					 const char *env)
 {
 	Definition *other = model_of_target(pipeline, model->target, env);
 
@@ -106,13 +107,13 @@ query_columns(const ModelSpec *model, Query *query)
 					errcode(ERRCODE_INVALID_COLUMN_DEFINITION),
 					errmsg("column %d of %s has no name", entry->resno, model->what),
 					errhint("Name it: expression AS name."),
-					errposition(exprLocation((Node *) entry->expr) + 1));
+					error_location(model->query, exprLocation((Node *) entry->expr)));
 		foreach(other, columns)
 			if (strcmp(((TargetColumn *) lfirst(other))->name, entry->resname) == 0)
 				ereport(ERROR,
 						errcode(ERRCODE_DUPLICATE_COLUMN),
 						errmsg("column \"%s\" of %s comes twice", entry->resname, model->what),
-						errposition(exprLocation((Node *) entry->expr) + 1));
+						error_location(model->query, exprLocation((Node *) entry->expr)));
 		column = palloc0(sizeof(TargetColumn));
 		column->name = entry->resname;
 		column->type = exprType((Node *) entry->expr);
@@ -221,9 +222,10 @@ static Jsonb *
 with_derived(Jsonb *spec, const ModelSpec *model, List *columns, bool is_volatile)
 {
 	static const char sql[] =
-		"SELECT ($1 - 'derived') || jsonb_build_object('target', $2, 'derived', jsonb_strip_nulls(jsonb_build_object("
-		" 'inputs', coalesce(to_jsonb($3::text[]), '[]'), 'search_path', $4::text, 'time_column', $5::text, "
-		" 'columns', jsonb_object($6::text[], $7::text[]), 'volatile', $8::boolean)))";
+		"SELECT ($1 - 'derived') || jsonb_build_object('target', $2, 'derived', "
+		" jsonb_strip_nulls(jsonb_build_object('inputs', coalesce(to_jsonb($3::text[]), '[]'), "
+		"  'search_path', $4::text, 'time_column', $5::text, "
+		"  'columns', jsonb_object($6::text[], $7::text[]), 'volatile', $8::boolean)))";
 	SqlArgs		args = {0};
 	List	   *names = NIL;
 	List	   *types = NIL;
@@ -261,7 +263,7 @@ former_columns(Definition *pipeline, const char *name, const ModelSpec *model, c
 	return derived ? spec_object(derived, "columns", "a step") : NULL;
 }
 
-/* Checks of the target now run with the model; a step of the same name replaces the gate by itself. */
+/* The target's checks now run with the model.  A step of the gate's name replaces it by itself. */
 static void
 drop_gate(Definition *pipeline, const char *name, const char *target, const char *env)
 {
@@ -296,7 +298,7 @@ define_query(Definition *pipeline, const char *name, Jsonb *spec, const char *en
 	error_text_push(&place, model->query);
 	query = tree_analyse((Node *) tree->select, model->query, NULL);
 	columns = query_columns(model, query);
-	model->inputs = query_inputs(query);
+	model->inputs = query_inputs(query, model->query);
 	error_text_pop(&place);
 	is_volatile = contain_volatile_functions((Node *) query);
 	settle_columns(model, columns);

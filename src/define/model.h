@@ -14,8 +14,8 @@
  * member "derived".  The caller has checked the right on the pipeline and stores the result.
  *
  * A model's query is analysed as the pipeline's owner, and its target is made or extended;
- * "derived" is {"inputs": […], "search_path": "…", "columns": {name: type}, "time_column": "…",
- * "volatile": bool}.  That of a command holds the search_path.
+ * "derived" is {"inputs": [...], "search_path": "...", "columns": {name: type},
+ * "time_column": "...", "volatile": bool}.  That of a command holds the search_path.
  */
 extern Jsonb *model_define(Definition *pipeline, const char *name, Jsonb *spec, const char *env);
 

@@ -16,11 +16,11 @@
 
 #include "catalog/connection.h"
 #include "catalog/raw_table.h"
-#include "catalog/run.h"
 #include "catalog/source_step.h"
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "core/guc.h"
+#include "define/pipeline.h"
 #include "fetch/source_spec.h"
 #include "store/store.h"
 
@@ -48,7 +48,9 @@ check_for_each(const SourceSpec *source, Oid owner)
 	sql_leave(&before);
 }
 
-/* "spec" without the members that are null: what was not given.  Deeper nulls, as in a body, stay. */
+/*
+ * "spec" without the members that are null: what was not given.  Deeper nulls, as in a body, stay.
+ */
 static Jsonb *
 without_nulls(Jsonb *spec)
 {
@@ -76,7 +78,7 @@ without_nulls(Jsonb *spec)
 Jsonb *
 source_define(const char *name, Jsonb *spec, Oid owner)
 {
-	const char *env = run_scope()->env;
+	const char *env = define_env();
 	SourceSpec *source;
 	Definition *existing;
 	Connection *connection;
@@ -121,7 +123,8 @@ with_member(Jsonb *spec, const char *key, const char *value)
 	pair.val.string.len = strlen(value);
 	pushJsonbValue(&state, WJB_VALUE, &pair);
 	added = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(spec), JsonbPGetDatum(added)));
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(spec),
+											  JsonbPGetDatum(added)));
 }
 
 static void
@@ -137,7 +140,8 @@ check_only_step(const char *source, const char *env, const char *pipeline, const
 				errcode(ERRCODE_OBJECT_IN_USE),
 				errmsg("source \"%s\" is fetched already by step \"%s\" of pipeline \"%s\"", source,
 					   other_step, other_pipeline),
-				errhint("A source has one fetch step; other pipelines read records('%s').", source));
+				errhint("A source has one fetch step; other pipelines read records('%s').",
+						source));
 }
 
 Jsonb *
@@ -185,7 +189,7 @@ Datum
 dataops_alter_source(PG_FUNCTION_ARGS)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Definition *source = definition_get(DEFINITION_SOURCE, "", name, run_scope()->env);
+	Definition *source = definition_get(DEFINITION_SOURCE, "", name, define_env());
 	Datum		changed;
 
 	definition_check_right(source->owner, "source", name);
@@ -198,7 +202,7 @@ Datum
 dataops_drop_source(PG_FUNCTION_ARGS)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	const char *env = run_scope()->env;
+	const char *env = define_env();
 	Definition *source = definition_get(DEFINITION_SOURCE, "", name, env);
 	char	   *pipeline;
 	char	   *step;
@@ -207,7 +211,8 @@ dataops_drop_source(PG_FUNCTION_ARGS)
 	if (source_step_find(name, env, &pipeline, &step))
 		ereport(ERROR,
 				errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				errmsg("source \"%s\" is fetched by step \"%s\" of pipeline \"%s\"", name, step, pipeline),
+				errmsg("source \"%s\" is fetched by step \"%s\" of pipeline \"%s\"", name, step,
+					   pipeline),
 				errhint("Drop that first: SELECT dataops.drop_step(%s, %s);",
 						quote_literal_cstr(pipeline), quote_literal_cstr(step)));
 	(void) definition_drop(DEFINITION_SOURCE, "", name, env);

@@ -23,7 +23,6 @@
 #include "catalog/sql.h"
 #include "model/execute.h"
 #include "model/tree.h"
-#include "transform/statement.h"
 
 static const char merge_times[] =
 	"CREATE TABLE t (created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(), "
@@ -96,13 +95,15 @@ create_table(const ModelSpec *model, RangeVar *target, List *columns)
 	{
 		char	   *text = psprintf("CREATE TABLE t (PRIMARY KEY (%s))", quoted_list(model->key));
 
-		create->tableElts = list_concat(create->tableElts, ((CreateStmt *) parse_own(text))->tableElts);
+		create->tableElts = list_concat(create->tableElts,
+										((CreateStmt *) parse_own(text))->tableElts);
 	}
 	tree_execute((Node *) create, "dataops target", NULL, NULL);
 	if (model->strategy == STRATEGY_PARTITION &&
 		(model->key == NIL || strcmp(linitial(model->key), model->time_column) != 0))
 		tree_execute(parse_own(psprintf("CREATE INDEX ON %s (%s)",
-										quote_qualified_identifier(target->schemaname, target->relname),
+										quote_qualified_identifier(target->schemaname,
+																   target->relname),
 										quote_identifier(model->time_column))),
 					 "dataops target", NULL, NULL);
 }
@@ -137,8 +138,10 @@ refuse_change(const ModelSpec *model, const char *problem)
 {
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-			errmsg("could not bring table \"%s\" and its model together: %s", model->target, problem),
-			errhint("Alter the table yourself, or start afresh: SELECT dataops.drop_step(…), DROP TABLE %s.",
+			errmsg("could not bring table \"%s\" and its model together: %s", model->target,
+				   problem),
+			errhint("Alter the table yourself, or start afresh: "
+					"SELECT dataops.drop_step(…), DROP TABLE %s.",
 					model->target));
 }
 
@@ -162,7 +165,8 @@ static void
 check_other_column(const ModelSpec *model, Form_pg_attribute existing)
 {
 	if (existing->attnotnull && !existing->atthasdef && existing->attidentity == '\0')
-		refuse_change(model, psprintf("column \"%s\" is NOT NULL without a default, and the model does not make it",
+		refuse_change(model, psprintf("column \"%s\" is NOT NULL without a default, and the model "
+									  "does not make it",
 									  NameStr(existing->attname)));
 }
 
@@ -170,17 +174,19 @@ static void
 check_unique_key(const ModelSpec *model, Oid table)
 {
 	static const char sql[] =
-		"SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid "
-		"AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL AND "
-		"(SELECT array_agg(a.attname::text COLLATE \"C\" ORDER BY a.attname::text COLLATE \"C\") FROM pg_attribute a "
-		" WHERE a.attrelid = $1 AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) = "
-		"(SELECT array_agg(k ORDER BY k COLLATE \"C\") FROM unnest($2::text[]) k))";
+		"SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = $1 AND i.indisunique "
+		" AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL "
+		" AND (SELECT array_agg(a.attname::text COLLATE \"C\" ORDER BY a.attname::text COLLATE \"C\") "
+		"  FROM pg_attribute a WHERE a.attrelid = $1 "
+		"  AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) = "
+		"  (SELECT array_agg(k ORDER BY k COLLATE \"C\") FROM unnest($2::text[]) k))";
 	SqlArgs		args = {0};
 
 	sql_add_oid(&args, table);
 	sql_add_texts(&args, model->key);
 	if (!sql_bool(sql_run_own(sql, &args), 0, 1))
-		refuse_change(model, psprintf("there is no unique index on the key; ALTER TABLE %s ADD PRIMARY KEY (%s) makes one",
+		refuse_change(model, psprintf("there is no unique index on the key; "
+									  "ALTER TABLE %s ADD PRIMARY KEY (%s) makes one",
 									  model->target, quoted_list(model->key)));
 }
 
@@ -188,7 +194,8 @@ static void
 check_deferred(const ModelSpec *model, Oid table)
 {
 	static const char sql[] =
-		"SELECT conname FROM pg_constraint WHERE $1 IN (conrelid, confrelid) AND condeferred LIMIT 1";
+		"SELECT conname FROM pg_constraint "
+		"WHERE $1 IN (conrelid, confrelid) AND condeferred LIMIT 1";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 
@@ -198,9 +205,11 @@ check_deferred(const ModelSpec *model, Oid table)
 		return;
 	ereport(ERROR,
 			errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			errmsg("constraint \"%s\" of table \"%s\" is deferred", sql_text(rows, 0, 1), model->target),
+			errmsg("constraint \"%s\" of table \"%s\" is deferred", sql_text(rows, 0, 1),
+				   model->target),
 			errdetail("It would be checked only after the checks of the run have passed."),
-			errhint("Make it immediate: ALTER TABLE … ALTER CONSTRAINT … INITIALLY IMMEDIATE."));
+			errhint("Make it immediate: "
+					"ALTER TABLE … ALTER CONSTRAINT … INITIALLY IMMEDIATE."));
 }
 
 typedef struct FormerColumns

@@ -122,7 +122,8 @@ client_pause(Client *client, int64 ms)
 
 	while (ms > 0)
 	{
-		HttpTransfer *transfer = pool_pending(client->pool) > 0 ? transfer_wait(client->pool, ms) : NULL;
+		HttpTransfer *transfer = pool_pending(client->pool) == 0 ? NULL :
+			transfer_wait(client->pool, ms);
 
 		if (transfer != NULL)
 			((Ask *) transfer_tag(transfer))->finished = true;
@@ -177,6 +178,29 @@ client_ask(Client *client, const PageRequest *page, const char *etag, const char
 
 /* ---- judging ---- */
 
+/* Does the text repeat the secret: as it is, percent-encoded, or as the header field had it? */
+static bool
+mentions_secret(const RequestParts *parts, const char *text)
+{
+	StringInfoData encoded;
+
+	if (parts->secret == NULL || *parts->secret == '\0')
+		return false;
+	initStringInfo(&encoded);
+	url_encode(&encoded, parts->secret);
+	if (strstr(text, parts->secret) != NULL || strstr(text, encoded.data) != NULL)
+		return true;
+	for (int i = 0; i < parts->nsecret_headers; i++)
+	{
+		const char *value = parts->secret_headers[i].value;
+		const char *word = strrchr(value, ' ');
+
+		if (strstr(text, word != NULL ? word + 1 : value) != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* What a service's error body says, or NULL; without the secret, should it be repeated there. */
 static char *
 error_message(Client *client, HttpResponse *response)
@@ -193,12 +217,7 @@ error_message(Client *client, HttpResponse *response)
 	message = json_error_message(text.data, text.len);
 	if (message == NULL)
 		return NULL;
-	for (int i = 0; i < client->parts->nsecret_headers; i++)
-		if (strstr(message, client->parts->secret_headers[i].value) != NULL)
-			return NULL;
-	if (client->parts->secret != NULL && strstr(message, client->parts->secret) != NULL)
-		return NULL;
-	return message;
+	return mentions_secret(client->parts, message) ? NULL : message;
 }
 
 static AttemptOutcome
@@ -253,7 +272,8 @@ observe_quota(Client *client, HttpResponse *response)
 
 	if (rate->quota_header == NULL || (used = http_header(response, rate->quota_header)) == NULL)
 		return;
-	rate_observe(&client->rate, strtod(used, NULL), rate->quota, rate->quota_window_ms, rate_clock_ms());
+	rate_observe(&client->rate, strtod(used, NULL), rate->quota, rate->quota_window_ms,
+				 rate_clock_ms());
 }
 
 static const char *
@@ -291,11 +311,13 @@ failed(Client *client, Ask *ask, char *problem, bool retry)
 	return (Answer) {
 		.kind = ANSWER_FAILED,
 		.response = response,
-		.problem = ask->attempt == 1 ? problem : psprintf("%s (after %d attempts)", problem, ask->attempt),
+		.problem = ask->attempt == 1 ? problem :
+		psprintf("%s (after %d attempts)", problem, ask->attempt),
 		.hint = hint != NULL ? pstrdup(hint) : NULL,
 		.sqlstate = response->verdict == HTTP_COMPLETE ? ERRCODE_REMOTE_REFUSED :
 		response->verdict == HTTP_TOO_LARGE ? ERRCODE_PROGRAM_LIMIT_EXCEEDED :
-		response->verdict == HTTP_BLOCKED ? ERRCODE_INSUFFICIENT_PRIVILEGE : ERRCODE_CONNECTION_LOST,
+		response->verdict == HTTP_BLOCKED ? ERRCODE_INSUFFICIENT_PRIVILEGE :
+		ERRCODE_CONNECTION_LOST,
 		.retry = retry
 	};
 }
@@ -320,8 +342,8 @@ try_again(Client *client, Ask *ask, AttemptOutcome outcome, char *problem, Answe
 	};
 	RetryDecision decision;
 
-	attempt.action = outcome == ATTEMPT_STATUS ? status_action(&client->source->status, response->status) :
-		STATUS_RETRY;
+	attempt.action = outcome != ATTEMPT_STATUS ? STATUS_RETRY :
+		status_action(&client->source->status, response->status);
 	decision = retry_decide(&client->source->retry, &attempt);
 	if (decision.action == RETRY_AFTER && client->deadline != 0 &&
 		attempt.now + decision.delay_ms * 1000 > client->deadline)

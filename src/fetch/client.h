@@ -1,7 +1,7 @@
 /*
  * client.h
- *	  Pages asked for over a connection: at the pace that is allowed, tried again as the source says,
- *	  with every request logged.
+ *	  Pages asked for over a connection: at the pace that is allowed, tried again as the
+ *	  source says, with every request logged.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -73,7 +73,8 @@ typedef struct Answer
  * A client for one connection, living in "memory"; parts, observer and deadline are the caller's
  * to set.
  */
-extern Client *client_create(MemoryContext memory, const Connection *connection, const SourceSpec *source);
+extern Client *client_create(MemoryContext memory, const Connection *connection,
+							 const SourceSpec *source);
 
 /* The gate's policy and the limits of a connection, in CurrentMemoryContext. */
 extern GatePolicy client_gate(const Connection *connection);
@@ -83,7 +84,8 @@ extern PoolOptions client_pool_options(const Connection *connection, const GateP
  * Starts asking for a page, after the wait that the rate asks for.  In CurrentMemoryContext, which
  * must live until the answer was read.
  */
-extern Ask *client_ask(Client *client, const PageRequest *page, const char *etag, const char *last_modified);
+extern Ask *client_ask(Client *client, const PageRequest *page, const char *etag,
+					   const char *last_modified);
 
 /* Waits for the answer, trying again as long as that is wise inside the run. */
 extern Answer client_answer(Client *client, Ask *ask);

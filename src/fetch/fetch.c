@@ -68,7 +68,8 @@ typedef struct Traversal
 static void
 run_for_each(FetchStage *stage, const char *query)
 {
-	SqlRole		before = sql_become_owner(stage->run->owner, stage->run->search_path, stage->run->timezone);
+	SqlRole		before = sql_become_owner(stage->run->owner, stage->run->search_path,
+										  stage->run->timezone);
 	int			code;
 
 	SPI_connect();
@@ -140,8 +141,9 @@ stop_with(FetchStage *stage, int number, const Answer *answer)
 	result->retry = answer->retry;
 	result->sqlstate = answer->sqlstate;
 	result->hint = answer->hint != NULL ? pstrdup(answer->hint) : NULL;
-	result->error = psprintf("could not fetch page %d of %s (step \"%s\" of pipeline \"%s\"): %s", number,
-							 stage->source->what, stage->step->name, stage->run->pipeline, answer->problem);
+	result->error = psprintf("could not fetch page %d of %s (step \"%s\" of pipeline \"%s\"): %s",
+							 number, stage->source->what, stage->step->name, stage->run->pipeline,
+							 answer->problem);
 	MemoryContextSwitchTo(previous);
 }
 
@@ -208,7 +210,8 @@ note_validators(Traversal *traversal, Ask *ask, HttpResponse *response)
 	MemoryContext previous = MemoryContextSwitchTo(traversal->stage->memory);
 
 	traversal->etag = only && etag != NULL ? error_clean(etag, strlen(etag), 500) : NULL;
-	traversal->last_modified = only && modified != NULL ? error_clean(modified, strlen(modified), 100) : NULL;
+	traversal->last_modified = only && modified != NULL ?
+		error_clean(modified, strlen(modified), 100) : NULL;
 	MemoryContextSwitchTo(previous);
 }
 
@@ -314,27 +317,18 @@ finish_ask(Traversal *traversal, Ask *ask)
 
 /* ---- one traversal ---- */
 
-/* Is the first page worth a conditional request?  Only where it is asked for in the same words each time. */
-static bool
-is_conditional(const Traversal *traversal)
-{
-	const SourceSpec *source = traversal->stage->source;
-
-	return source->conditional && source->paging.type != PAGING_WINDOW && traversal->scope.cursor == NULL &&
-		TIMESTAMP_NOT_FINITE(traversal->stage->run->from_ts);
-}
-
 static Ask *
 ask_next(Traversal *traversal)
 {
-	MemoryContext memory = AllocSetContextCreate(traversal->memory, "dataops page", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext memory = AllocSetContextCreate(traversal->memory, "dataops page",
+												 ALLOCSET_DEFAULT_SIZES);
 	MemoryContext previous = MemoryContextSwitchTo(memory);
 	PageRequest *request = pager_take(traversal->pager);
 	Ask		   *ask = NULL;
 
 	if (request != NULL)
 	{
-		bool		conditional = request->number == 1 && is_conditional(traversal);
+		bool		conditional = request->number == 1 && traversal->stage->source->conditional;
 
 		ask = client_ask(traversal->stage->client, request,
 						 conditional ? traversal->row->etag : NULL,
@@ -363,9 +357,11 @@ warn_capped(const Traversal *traversal)
 
 	if (pager_was_capped(traversal->pager))
 		ereport(WARNING,
-				errmsg("stopped after %d pages of %s: there may be more records", source->paging.max_pages,
+				errmsg("stopped after %d pages of %s: there may be more records",
+					   source->paging.max_pages,
 					   source->what),
-				errhint("Raise \"max_pages\" of paginate, or let a cursor narrow what is asked for."));
+				errhint("Raise \"max_pages\" of paginate, or let a cursor narrow what is asked "
+						"for."));
 }
 
 static void
@@ -428,13 +424,15 @@ start_traversal(Traversal *traversal, const char *item)
 	if (source->paging.type == PAGING_WINDOW)
 		range_resolve(source, row->value, &traversal->scope.start, &traversal->scope.end);
 	traversal->pager = pager_create(stage->connection, source, &traversal->scope, row->position);
-	stage->client->parts = request_parts(stage->connection, source, &traversal->scope, stage->secret);
+	stage->client->parts = request_parts(stage->connection, source, &traversal->scope,
+										 stage->secret);
 }
 
 static void
 fetch_shard(FetchStage *stage, const char *item)
 {
-	MemoryContext memory = AllocSetContextCreate(stage->memory, "dataops traversal", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext memory = AllocSetContextCreate(stage->memory, "dataops traversal",
+												 ALLOCSET_DEFAULT_SIZES);
 	Traversal	traversal = {.stage = stage, .memory = memory};
 
 	load_cursor(&traversal, item != NULL ? item : "");
@@ -442,7 +440,8 @@ fetch_shard(FetchStage *stage, const char *item)
 	if (traversal.row->done)
 	{
 		stage->cursor = (CursorState) {
-			traversal.row->shard, traversal.row->value, traversal.row->etag, traversal.row->last_modified, NULL
+			traversal.row->shard, traversal.row->value, traversal.row->etag,
+			traversal.row->last_modified, NULL
 		};
 	}
 	else
@@ -481,7 +480,8 @@ conclude(FetchStage *stage)
 StageResult
 fetch_stage(Run *run, Step *step, BatchSink *sink)
 {
-	MemoryContext memory = AllocSetContextCreate(run->memory, "dataops fetch", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext memory = AllocSetContextCreate(run->memory, "dataops fetch",
+												 ALLOCSET_DEFAULT_SIZES);
 	FetchStage *stage = MemoryContextAllocZero(memory, sizeof(FetchStage));
 	StageResult result;
 	ListCell   *cell;

@@ -121,7 +121,8 @@ Jsonb *
 page_headers(const SourceSpec *source, const HttpResponse *response)
 {
 	static const char *const kept[] = {
-		"content-type", "content-encoding", "content-length", "date", "etag", "last-modified", "x-request-id"
+		"content-type", "content-encoding", "content-length", "date", "etag", "last-modified",
+		"x-request-id"
 	};
 	JsonbParseState *state = NULL;
 
@@ -165,6 +166,12 @@ set_problem(PageReading *page, char *problem, bool retry, const char *hint)
 	page->hint = hint != NULL ? pstrdup(hint) : NULL;
 }
 
+static bool
+is_xml(const char *content_type)
+{
+	return contains_word(content_type, "xml") && !contains_word(content_type, "html");
+}
+
 /* Looks at the first bytes: an HTML page is no broken JSON, it is something else. False to stop. */
 static bool
 check_beginning(BodyReading *reading, const char *bytes, size_t length)
@@ -175,11 +182,13 @@ check_beginning(BodyReading *reading, const char *bytes, size_t length)
 	while (length > 0 && isspace((unsigned char) *bytes))
 		bytes++, length--;
 	if (contains_word(type, "html") || (length > 0 && *bytes == '<'))
-		set_problem(reading->page, psprintf("the answer is %s, not JSON",
-											contains_word(type, "html") || !contains_word(type, "xml") ? "HTML" : "XML"),
-					false, "Open the source's URL by hand: it may be a sign-in or an error page.");
+		set_problem(reading->page,
+					psprintf("the answer is %s, not JSON", is_xml(type) ? "XML" : "HTML"), false,
+					"Open the source's URL by hand: it may be a sign-in or an error page.");
 	else if (charset != NULL)
-		set_problem(reading->page, psprintf("the answer is in charset \"%s\", not in UTF-8", charset), false, NULL);
+		set_problem(reading->page,
+					psprintf("the answer is in charset \"%s\", not in UTF-8", charset),
+					false, NULL);
 	return reading->page->problem == NULL;
 }
 
@@ -191,7 +200,8 @@ cutter_problem(BodyReading *reading)
 
 	/* without a length, a cut body looks whole to the protocol */
 	set_problem(reading->page,
-				psprintf("the answer is not valid JSON: %s (byte " UINT64_FORMAT ")", reason, offset + 1),
+				psprintf("the answer is not valid JSON: %s (byte " UINT64_FORMAT ")", reason,
+						 offset + 1),
 				reading->response->unbounded, NULL);
 }
 
@@ -256,7 +266,8 @@ read_body(BodyReading *reading)
 		set_problem(page, pstrdup(reading->response->problem),
 					reading->response->verdict != HTTP_TOO_LARGE,
 					reading->response->verdict == HTTP_TOO_LARGE ?
-					"Ask for smaller pages, or raise the option max_body of the connection." : NULL);
+					"Ask for smaller pages, or raise the option max_body of the connection." :
+					NULL);
 	else if (page->problem == NULL && page->bytes > 0 && !reading->cut)
 		cut_chunk(reading, "", 0, true);
 }
@@ -277,17 +288,22 @@ check_found(BodyReading *reading)
 	const SourceSpec *source = reading->source;
 	CutFound	found = cutter_found(reading->cutter);
 	bool		single = found == CUT_OBJECT && !source->records->elements && !needs_array(source);
-	bool		bare = source->records->nmembers == 0 && !source->records->elements && !needs_array(source);
+	bool		bare = source->records->nmembers == 0 && !source->records->elements &&
+		!needs_array(source);
 
 	if (found == CUT_ARRAY || found == CUT_NULL || single || (bare && found != CUT_NOTHING))
 		return;
 	if (found == CUT_NOTHING)
-		set_problem(reading->page, psprintf("the answer has nothing at \"%s\"", source->records->text), false,
-					"Look at an answer with dataops.preview(), and set \"records\" to the path of its list.");
+		set_problem(reading->page,
+					psprintf("the answer has nothing at \"%s\"", source->records->text), false,
+					"Look at an answer with dataops.preview(), and set \"records\" to the path of "
+					"its list.");
 	else
-		set_problem(reading->page, psprintf("the answer has %s at \"%s\" where an array of records is expected",
+		set_problem(reading->page,
+					psprintf("the answer has %s at \"%s\" where an array of records is expected",
 											cut_found_name(found), source->records->text), false,
-					"Look at an answer with dataops.preview(), and set \"records\" to the path of its list.");
+					"Look at an answer with dataops.preview(), and set \"records\" to the path of "
+					"its list.");
 }
 
 /* A wanted value as text: strings decoded, numbers as they stand, NULL for null and the rest. */
@@ -298,7 +314,8 @@ value_text(const char *bytes, size_t length)
 	char	   *text;
 	size_t		used;
 
-	if (length == 0 || *bytes == 'n' || *bytes == '{' || *bytes == '[' || *bytes == 't' || *bytes == 'f')
+	if (length == 0 || *bytes == 'n' ||
+		*bytes == '{' || *bytes == '[' || *bytes == 't' || *bytes == 'f')
 		return NULL;
 	if (*bytes != '"')
 		return pnstrdup(bytes, length);
@@ -333,7 +350,8 @@ page_read(const SourceSpec *source, HttpResponse *response, RecordReceiver recei
 
 	INIT_CRC32C(reading.crc);
 	reading.cutter = lines ? cutter_create_lines(CurrentMemoryContext, &limits) :
-		cutter_create(CurrentMemoryContext, source->records, wanted, wanted[0] != NULL ? 1 : 0, &limits);
+		cutter_create(CurrentMemoryContext, source->records, wanted, wanted[0] != NULL ? 1 : 0,
+					  &limits);
 	read_body(&reading);
 	FIN_CRC32C(reading.crc);
 	page.crc32c = reading.crc;

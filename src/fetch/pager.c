@@ -41,7 +41,8 @@ static HTAB *
 create_seen(void)
 {
 	HASHCTL		control = {
-		.keysize = CRYPTO_SHA256_LENGTH, .entrysize = CRYPTO_SHA256_LENGTH, .hcxt = CurrentMemoryContext
+		.keysize = CRYPTO_SHA256_LENGTH, .entrysize = CRYPTO_SHA256_LENGTH,
+		.hcxt = CurrentMemoryContext
 	};
 
 	return hash_create("dataops pages", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -65,14 +66,16 @@ restore_position(Pager *pager, Jsonb *position)
 	static const char what[] = "the stored position";
 
 	pager->taken = pager->advanced = spec_integer(position, "pages", 0, what);
-	pager->next_start = pager->done_to = spec_integer(position, "next_start", pager->scope.start, what);
+	pager->next_start = pager->done_to = spec_integer(position, "next_start", pager->scope.start,
+													  what);
 	pager->number = spec_integer(position, "number", pager->number, what);
 	pager->token = spec_text(position, "token", what);
 	pager->url = spec_text(position, "url", what);
 }
 
 Pager *
-pager_create(const Connection *connection, const SourceSpec *source, const RequestScope *scope, Jsonb *position)
+pager_create(const Connection *connection, const SourceSpec *source, const RequestScope *scope,
+			 Jsonb *position)
 {
 	Pager	   *pager = palloc0(sizeof(Pager));
 
@@ -131,8 +134,10 @@ add_window(Pager *pager, PageRequest *request, QueryParam *params, int count)
 	pager->scope.start = pager->next_start;
 	request->after = end;
 	pager->next_start = end;
-	count = add_param(params, count, paging->start_param, watermark_time_text(pager->scope.start, paging->format));
-	return add_param(params, count, paging->end_param, watermark_time_text(sent_end, paging->format));
+	count = add_param(params, count, paging->start_param,
+					  watermark_time_text(pager->scope.start, paging->format));
+	return add_param(params, count, paging->end_param,
+					 watermark_time_text(sent_end, paging->format));
 }
 
 /* The parameters that paging adds to the source's own. */
@@ -196,7 +201,10 @@ keep_text(Pager *pager, char **kept, const char *text)
 	*kept = MemoryContextStrdup(pager->memory, text);
 }
 
-/* Follows a link: relative ones too, but never to another origin, where credentials have no business. */
+/*
+ * Follows a link: relative ones too, but never to another origin, where credentials have no
+ * business.
+ */
 static bool
 follow_link(Pager *pager, const PageRequest *request, const char *link, char **why)
 {
@@ -266,7 +274,8 @@ pager_advance(Pager *pager, const PageRequest *request, const PageFacts *facts, 
 		case PAGING_OFFSET:
 			pager->ended = !facts->skipped &&
 				(facts->records == 0 || (paging->limit > 0 && facts->records < paging->limit));
-			pager->number += pager->type == PAGING_PAGE ? 1 : facts->skipped ? paging->limit : facts->records;
+			pager->number += pager->type == PAGING_PAGE ? 1 :
+				facts->skipped ? paging->limit : facts->records;
 			return true;
 		case PAGING_CURSOR:
 			pager->ended = !has_text(facts->next);

@@ -26,9 +26,9 @@ typedef struct PageRequest
 typedef struct PageFacts
 {
 	int64		records;
-	const char *next;			/* at the path of cursor or next_link: a text; NULL when null or absent */
+	const char *next;			/* at the path of cursor or next_link; NULL when null or absent */
 	const char *link;			/* rel=next of the Link header; NULL without one */
-	bool		skipped;		/* by the answer's status: no records, but perhaps on the next page */
+	bool		skipped;		/* by its status: no records, but perhaps on the next page */
 	bool		last;			/* likewise: the end of the pages */
 } PageFacts;
 
@@ -40,8 +40,8 @@ typedef struct Pager Pager;
  * and end are the range; for a window they must be finite.  All in CurrentMemoryContext; what it
  * points at must live as long.
  */
-extern Pager *pager_create(const Connection *connection, const SourceSpec *source, const RequestScope *scope,
-						   Jsonb *position);
+extern Pager *pager_create(const Connection *connection, const SourceSpec *source,
+						   const RequestScope *scope, Jsonb *position);
 
 /* The next page that can be asked for now, palloc'ed in CurrentMemoryContext; NULL when none. */
 extern PageRequest *pager_take(Pager *pager);
@@ -53,7 +53,8 @@ extern bool pager_has_more(const Pager *pager);
  * Takes in the answer of "request", the oldest one not taken in.  False when the pages run in
  * circles or lead elsewhere: *why says how, palloc'ed.
  */
-extern bool pager_advance(Pager *pager, const PageRequest *request, const PageFacts *facts, char **why);
+extern bool pager_advance(Pager *pager, const PageRequest *request, const PageFacts *facts,
+						  char **why);
 
 /*
  * Where to go on after the pages taken in, with the highest cursor value so far ("" or NULL: none);

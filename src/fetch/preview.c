@@ -44,7 +44,8 @@ static void
 put_row(Preview *preview, int ordinal, Jsonb *record, const char *note)
 {
 	Datum		values[3] = {
-		Int32GetDatum(ordinal), JsonbPGetDatum(record), note != NULL ? CStringGetTextDatum(note) : (Datum) 0
+		Int32GetDatum(ordinal), JsonbPGetDatum(record),
+		note != NULL ? CStringGetTextDatum(note) : (Datum) 0
 	};
 	bool		nulls[3] = {ordinal == 0, record == NULL, note == NULL};
 
@@ -64,7 +65,8 @@ show_record(const char *bytes, size_t length, void *arg)
 		put_row(preview, preview->seen, record, NULL);
 	else
 		put_row(preview, preview->seen, NULL,
-				psprintf("would be quarantined: %s (byte %zu of the record)", why.reason, why.offset + 1));
+				psprintf("would be quarantined: %s (byte %zu of the record)", why.reason,
+						 why.offset + 1));
 }
 
 /* Without a range a window source shows the newest records. */
@@ -81,7 +83,8 @@ set_range(Preview *preview)
 
 		if (TIMESTAMP_NOT_FINITE(preview->scope.end))
 			preview->scope.end = GetCurrentTimestamp() / step_us * step_us;
-		preview->scope.start = preview->scope.end - step_us * Min(preview->limit, source->paging.limit);
+		preview->scope.start = preview->scope.end - step_us *
+			Min(preview->limit, source->paging.limit);
 	}
 	range_resolve(source, NULL, &preview->scope.start, &preview->scope.end);
 }
@@ -93,13 +96,16 @@ describe_next(const SourceSpec *source, const PageFacts *facts)
 	switch (source->paging.type)
 	{
 		case PAGING_FOUND:
-			return facts->link != NULL ? "a Link header leads to the next page and will be followed" :
+			return facts->link != NULL ?
+				"a Link header leads to the next page and will be followed" :
 				"no \"paginate\" and no Link header: one page is read";
 		case PAGING_LINK_HEADER:
-			return facts->link != NULL ? "a Link header leads to the next page" : "no Link header: the last page";
+			return facts->link != NULL ? "a Link header leads to the next page" :
+				"no Link header: the last page";
 		case PAGING_CURSOR:
 		case PAGING_NEXT_LINK:
-			return facts->next != NULL ? psprintf("the next page is told at \"%s\"", source->paging.path->text) :
+			return facts->next != NULL ?
+				psprintf("the next page is told at \"%s\"", source->paging.path->text) :
 				psprintf("nothing at \"%s\": the last page", source->paging.path->text);
 		default:
 			return "only the first page is shown";
@@ -129,7 +135,8 @@ show_answer(Preview *preview, const Ask *ask, const Answer *answer)
 				errmsg("could not read page 1 of %s: %s", preview->source->what, page.problem),
 				page.hint != NULL ? errhint("%s", page.hint) : 0);
 	put_row(preview, 0, NULL,
-			psprintf("%s answered with status %d: " INT64_FORMAT " records, " INT64_FORMAT " bytes; %s", ask->shown,
+			psprintf("%s answered with status %d: " INT64_FORMAT " records, "
+					 INT64_FORMAT " bytes; %s", ask->shown,
 					 answer->response->status, page.facts.records, page.bytes,
 					 describe_next(preview->source, &page.facts)));
 }
@@ -164,10 +171,13 @@ Datum
 dataops_preview(PG_FUNCTION_ARGS)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "dataops preview", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "dataops preview",
+												 ALLOCSET_DEFAULT_SIZES);
 	MemoryContext previous;
-	Preview		preview = {.result = (ReturnSetInfo *) fcinfo->resultinfo, .limit = PG_GETARG_INT32(1)};
-	const char *env = run_scope()->env;
+	Preview		preview = {
+		.result = (ReturnSetInfo *) fcinfo->resultinfo, .limit = PG_GETARG_INT32(1)
+	};
+	const char *env = run_scope()->env != NULL ? run_scope()->env : "prod";
 	Definition *definition;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -184,7 +194,8 @@ dataops_preview(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				errmsg("%s has a for_each: there is no single first page", preview.source->what),
-				errhint("Preview a source without for_each, with one item written into its params."));
+				errhint("Preview a source without for_each, with one item written into its "
+						"params."));
 	run_preview(&preview, definition, memory);
 	MemoryContextSwitchTo(previous);
 	MemoryContextDelete(memory);

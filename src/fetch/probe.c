@@ -25,8 +25,8 @@
 
 #define WAIT_LIMIT_MS	30000
 
-PG_FUNCTION_INFO_V1(dataops_test_connection);
-PGDLLEXPORT Datum dataops_test_connection(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(dataops_probe_connection);
+PGDLLEXPORT Datum dataops_probe_connection(PG_FUNCTION_ARGS);
 
 typedef struct Probe
 {
@@ -42,7 +42,8 @@ static bool
 put_step(Probe *probe, const char *step, bool ok, const char *detail)
 {
 	Datum		values[3] = {
-		CStringGetTextDatum(step), BoolGetDatum(ok), detail != NULL ? CStringGetTextDatum(detail) : (Datum) 0
+		CStringGetTextDatum(step), BoolGetDatum(ok),
+		detail != NULL ? CStringGetTextDatum(detail) : (Datum) 0
 	};
 	bool		nulls[3] = {false, false, detail == NULL};
 
@@ -119,7 +120,8 @@ put_http_steps(Probe *probe, const HttpResponse *response)
 		bool		plain = http_steps[i].verdict == HTTP_TLS_FAILED && !probe->connection->url.tls;
 
 		/* what was not reached is not shown; a time-out names its phase in the last step */
-		if (!put_step(probe, http_steps[i].step, ok, plain ? "not used: plain http" : ok ? NULL : response->problem))
+		if (!put_step(probe, http_steps[i].step, ok,
+					  plain ? "not used: plain http" : ok ? NULL : response->problem))
 			return false;
 	}
 	return true;
@@ -148,7 +150,8 @@ probe_http(Probe *probe)
 	if (response->verdict != HTTP_COMPLETE)
 		put_step(probe, "answered", false, response->problem);
 	else
-		put_step(probe, "answered", response->status != 401 && response->status != 403 && response->status < 500,
+		put_step(probe, "answered", response->status != 401 && response->status != 403 &&
+				 response->status < 500,
 				 psprintf("status %d in " INT64_FORMAT " ms", response->status, response->took_ms));
 }
 
@@ -180,11 +183,12 @@ probe_store(Probe *probe)
 }
 
 Datum
-dataops_test_connection(PG_FUNCTION_ARGS)
+dataops_probe_connection(PG_FUNCTION_ARGS)
 {
 	Probe		probe = {
 		.result = (ReturnSetInfo *) fcinfo->resultinfo,
-		.memory = AllocSetContextCreate(CurrentMemoryContext, "dataops probe", ALLOCSET_DEFAULT_SIZES),
+		.memory = AllocSetContextCreate(CurrentMemoryContext, "dataops probe",
+										ALLOCSET_DEFAULT_SIZES),
 		.server = text_to_cstring(PG_GETARG_TEXT_PP(0))
 	};
 	MemoryContext previous;

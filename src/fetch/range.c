@@ -22,7 +22,8 @@ range_start(const SourceSpec *source, const char *value)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("%s has no beginning to read from", source->what),
-				errhint("Give the pipeline start_at and every, run it with from_ts, or give the source a cursor with \"initial\"."));
+				errhint("Give the pipeline start_at and every, run it with from_ts, or give the "
+						"source a cursor with \"initial\"."));
 	return start;
 }
 

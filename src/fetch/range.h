@@ -13,8 +13,9 @@
 
 /*
  * Makes an unbounded range finite: it begins where "value", the source's cursor, says (else the
- * cursor's initial) and ends now, at a whole step.  Throws 22023 with a hint when there is no beginning.
+ * cursor's initial) and ends now, at a whole step.  Throws 22023 when there is no beginning.
  */
-extern void range_resolve(const SourceSpec *source, const char *value, TimestampTz *start, TimestampTz *end);
+extern void range_resolve(const SourceSpec *source, const char *value, TimestampTz *start,
+						  TimestampTz *end);
 
 #endif

@@ -124,7 +124,8 @@ find_member(const char *at, const char *end, const PathStep *step)
 		bool		found;
 
 		at = skip_value(at, end);
-		found = at - name - 1 == (ptrdiff_t) step->length && memcmp(name, step->name, step->length) == 0;
+		found = at - name - 1 == (ptrdiff_t) step->length &&
+			memcmp(name, step->name, step->length) == 0;
 		at = json_space_skip(at, end);
 		if (at == end || *at != ':')
 			return NULL;

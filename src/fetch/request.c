@@ -90,7 +90,8 @@ add_source_param(const char *key, JsonbValue *value, void *arg)
 	for (int i = 0; i < building->nextra; i++)
 		if (strcmp(building->extra[i].name, key) == 0)
 			return;
-	add_param(building, key, template_expand(spec_value_text(value), TEMPLATE_PLAIN, &building->scope));
+	add_param(building, key,
+			  template_expand(spec_value_text(value), TEMPLATE_PLAIN, &building->scope));
 }
 
 char *
@@ -107,7 +108,8 @@ request_url(const Connection *connection, const SourceSpec *source, const Reques
 	initStringInfo(&building.url);
 	appendStringInfoString(&building.url, connection->url.origin);
 	appendBinaryStringInfo(&building.url, base, base_length);
-	appendStringInfoString(&building.url, template_expand(source->path, TEMPLATE_URL, &building.scope));
+	appendStringInfoString(&building.url,
+						   template_expand(source->path, TEMPLATE_URL, &building.scope));
 	if (source->params != NULL)
 		spec_each(source->params, add_source_param, &building);
 	for (int i = 0; i < nextra; i++)
@@ -211,15 +213,16 @@ add_credentials(RequestParts *parts, const Connection *connection, char *secret)
 	List	   *options = connection->options;
 	bool		is_key = connection->auth == AUTH_API_KEY;
 	const char *name = option_text(options, "auth_header", is_key ? "X-Api-Key" : "Authorization");
-	const char *format = option_text(options, "auth_format", is_key ? "{secret}" : "Bearer {secret}");
+	const char *format = option_text(options, "auth_format",
+									 is_key ? "{secret}" : "Bearer {secret}");
 	char	   *value;
 
 	if (connection->auth == AUTH_NONE)
 		return;
+	parts->secret = secret;
 	if (is_key && strcmp(option_text(options, "auth_in", "header"), "query") == 0)
 	{
 		parts->query_param = pstrdup(option_text(options, "auth_param", "api_key"));
-		parts->secret = secret;
 		return;
 	}
 	value = connection->auth == AUTH_BASIC ?
@@ -246,7 +249,8 @@ expand_body(Jsonb *body, const TemplateScope *scope)
 
 		if (is_value && value.type == jbvString)
 		{
-			value.val.string.val = template_expand(pnstrdup(value.val.string.val, value.val.string.len),
+			value.val.string.val = template_expand(pnstrdup(value.val.string.val,
+															value.val.string.len),
 												   TEMPLATE_PLAIN, scope);
 			value.val.string.len = strlen(value.val.string.val);
 		}
@@ -257,7 +261,8 @@ expand_body(Jsonb *body, const TemplateScope *scope)
 }
 
 RequestParts *
-request_parts(const Connection *connection, const SourceSpec *source, const RequestScope *scope, char *secret)
+request_parts(const Connection *connection, const SourceSpec *source, const RequestScope *scope,
+			  char *secret)
 {
 	RequestParts *parts = palloc0(sizeof(RequestParts));
 	HeaderBuilding building = {parts, template_scope(scope)};

@@ -37,8 +37,8 @@ typedef struct QueryParam
  * The URL of a page: the connection's, the source's path and params, then "extra".  Without
  * credentials.  palloc'ed; throws 22023 when a template lacks a value.
  */
-extern char *request_url(const Connection *connection, const SourceSpec *source, const RequestScope *scope,
-						 const QueryParam *extra, int nextra);
+extern char *request_url(const Connection *connection, const SourceSpec *source,
+						 const RequestScope *scope, const QueryParam *extra, int nextra);
 
 /* What is sent with every page, credentials apart. */
 typedef struct RequestParts
@@ -48,7 +48,7 @@ typedef struct RequestParts
 	HttpHeader *secret_headers;
 	int			nsecret_headers;
 	char	   *query_param;	/* name of a parameter that carries the secret; NULL: none */
-	char	   *secret;
+	char	   *secret;			/* NULL: none */
 	char	   *body;			/* NULL: none */
 } RequestParts;
 

@@ -25,7 +25,8 @@ const int	source_variable_count = lengthof(source_variables);
 
 static const TemplateScope check_scope = {source_variables, lengthof(source_variables), NULL, NULL};
 
-pg_noreturn static void refuse_path(const char *key, const char *what, const char *text, int position,
+pg_noreturn static void refuse_path(const char *key, const char *what, const char *text,
+									int position,
 									const char *why);
 
 static void
@@ -57,7 +58,8 @@ read_member_path(Jsonb *spec, const char *key, const char *missing, const char *
 
 	if (text == NULL && missing == NULL)
 		text = spec_text_required(spec, key, what);
-	if (!member_path_parse(text != NULL ? text : missing, CurrentMemoryContext, &path, &position, &why))
+	if (!member_path_parse(text != NULL ? text : missing, CurrentMemoryContext, &path, &position,
+						   &why))
 		refuse_path(key, what, text, position, why);
 	return path;
 }
@@ -106,20 +108,25 @@ read_window(Jsonb *spec, PagingSpec *paging, const char *what)
 	paging->start_param = spec_text_required(spec, "start", what);
 	paging->end_param = spec_text_required(spec, "end", what);
 	paging->format = read_format(spec, "format", "iso", what);
-	paging->end_included = strcmp(spec_choice(spec, "bounds", bounds, lengthof(bounds), "[)", what), "[]") == 0;
+	paging->end_included = strcmp(spec_choice(spec, "bounds", bounds, lengthof(bounds), "[)", what),
+								  "[]") == 0;
 	paging->step = spec_interval(spec, "step", what);
 	if (paging->step == NULL || interval_ms(paging->step) <= 0 || paging->step->month != 0)
 		refuse_value("step", what, "what one record spans, as \"15 minutes\"");
 	paging->limit = spec_integer(spec, "limit", 0, what);
 	if (paging->limit < 1 || paging->limit > 1000000)
 		refuse_value("limit", what, "how many records one request can bring, from 1");
-	paging->limit_param = spec_has(spec, "limit_param") ? spec_text(spec, "limit_param", what) : pstrdup("limit");
+	paging->limit_param = spec_text(spec, "limit_param", what);
+	if (paging->limit_param == NULL)
+		paging->limit_param = pstrdup("limit");
 }
 
 static void
 read_page(Jsonb *spec, PagingSpec *paging, const char *what)
 {
-	static const char *const keys[] = {"type", "param", "first", "limit", "limit_param", "max_pages"};
+	static const char *const keys[] = {
+		"type", "param", "first", "limit", "limit_param", "max_pages"
+	};
 
 	spec_check_keys(spec, keys, lengthof(keys), what);
 	paging->param = spec_text(spec, "param", what);
@@ -140,7 +147,9 @@ read_offset(Jsonb *spec, PagingSpec *paging, const char *what)
 	paging->param = spec_text(spec, "param", what);
 	paging->param = paging->param != NULL ? paging->param : pstrdup("offset");
 	paging->limit = spec_integer(spec, "limit", 0, what);
-	paging->limit_param = spec_has(spec, "limit_param") ? spec_text(spec, "limit_param", what) : pstrdup("limit");
+	paging->limit_param = spec_text(spec, "limit_param", what);
+	if (paging->limit_param == NULL)
+		paging->limit_param = pstrdup("limit");
 	if (paging->limit < 1)
 		refuse_value("limit", what, "the number of records of a full page, from 1");
 }
@@ -148,7 +157,9 @@ read_offset(Jsonb *spec, PagingSpec *paging, const char *what)
 static void
 read_token(Jsonb *spec, PagingSpec *paging, const char *what)
 {
-	static const char *const keys[] = {"type", "param", "path", "limit", "limit_param", "max_pages"};
+	static const char *const keys[] = {
+		"type", "param", "path", "limit", "limit_param", "max_pages"
+	};
 
 	spec_check_keys(spec, keys, lengthof(keys), what);
 	paging->param = spec_text_required(spec, "param", what);
@@ -282,7 +293,9 @@ read_rate(SourceSpec *source, Jsonb *spec)
 static void
 read_retry(SourceSpec *source, Jsonb *spec)
 {
-	static const char *const keys[] = {"attempts", "first_delay", "max_delay", "max_total", "idempotent"};
+	static const char *const keys[] = {
+		"attempts", "first_delay", "max_delay", "max_total", "idempotent"
+	};
 	Jsonb	   *retry = spec_object(spec, "retry", source->what);
 	char	   *what = psprintf("retry of %s", source->what);
 
@@ -295,7 +308,8 @@ read_retry(SourceSpec *source, Jsonb *spec)
 	source->retry.attempts = spec_integer(retry, "attempts", source->retry.attempts, what);
 	if (source->retry.attempts < 1 || source->retry.attempts > 100)
 		refuse_value("attempts", what, "from 1 to 100");
-	source->retry.first_delay_ms = read_ms(retry, "first_delay", source->retry.first_delay_ms, what);
+	source->retry.first_delay_ms = read_ms(retry, "first_delay", source->retry.first_delay_ms,
+										   what);
 	source->retry.max_delay_ms = read_ms(retry, "max_delay", source->retry.max_delay_ms, what);
 	source->retry.max_total_ms = read_ms(retry, "max_total", 0, what);
 	source->idempotent = spec_bool(retry, "idempotent", source->idempotent, what);
@@ -323,7 +337,8 @@ read_status_rule(const char *key, JsonbValue *value, void *arg)
 				errmsg("%s has a rule that is not understood: \"%s\": \"%s\"", reading->what,
 					   error_clean(key, strlen(key), 50), error_clean(action, strlen(action), 50)),
 				nearest != NULL ? errhint("Perhaps you meant \"%s\".", nearest) :
-				errhint("A rule is a status or a class with an action, as \"404\": \"skip\", \"5xx\": \"retry\"."));
+				errhint("A rule is a status or a class with an action, as \"404\": \"skip\", "
+						"\"5xx\": \"retry\"."));
 }
 
 static void
@@ -365,7 +380,8 @@ check_header(const char *key, JsonbValue *value, void *arg)
 			ereport(ERROR,
 					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("%s cannot hold \"%s\"", what, key),
-					errhint("Credentials belong to the connection: its option auth and a user mapping."),
+					errhint("Credentials belong to the connection: its option auth and a user "
+							"mapping."),
 					errhidestmt(true));
 	check_template_value(key, value, arg);
 }
@@ -382,6 +398,41 @@ check_strings(Jsonb *document)
 			template_check(pnstrdup(value.val.string.val, value.val.string.len), &check_scope);
 }
 
+/* Does a text say where in time, or after which record, to read? */
+static bool
+names_position(const char *text)
+{
+	return template_names(text, "start") || template_names(text, "end") ||
+		template_names(text, "cursor");
+}
+
+static bool
+any_names_position(Jsonb *document)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+
+	if (document == NULL)
+		return false;
+	iterator = JsonbIteratorInit(&document->root);
+	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+		if ((token == WJB_VALUE || token == WJB_ELEM) && value.type == jbvString &&
+			names_position(pnstrdup(value.val.string.val, value.val.string.len)))
+			return true;
+	return false;
+}
+
+/* Is the first page asked for in the same words by each run?  What is asked of it stays true then. */
+static bool
+asks_alike(const SourceSpec *source)
+{
+	return source->paging.type != PAGING_WINDOW &&
+		(source->watermark == NULL || source->watermark->param == NULL) &&
+		!names_position(source->path) && !any_names_position(source->params) &&
+		!any_names_position(source->headers) && !any_names_position(source->body);
+}
+
 static void
 read_request(SourceSpec *source, Jsonb *spec)
 {
@@ -396,7 +447,8 @@ read_request(SourceSpec *source, Jsonb *spec)
 	if (strpbrk(source->path, "?#") != NULL)
 		refuse_value("path", source->what, "without ? and #; parameters go to params");
 	template_check(source->path, &check_scope);
-	source->method = pstrdup(spec_choice(spec, "method", methods, lengthof(methods), "GET", source->what));
+	source->method = pstrdup(spec_choice(spec, "method", methods, lengthof(methods), "GET",
+										 source->what));
 	source->params = spec_object(spec, "params", source->what);
 	if (source->params != NULL)
 		spec_each(source->params, check_template_value, psprintf("params of %s", source->what));
@@ -408,7 +460,8 @@ read_request(SourceSpec *source, Jsonb *spec)
 		check_strings(source->body);
 	if (source->body != NULL && strcmp(source->method, "GET") == 0)
 		refuse_value("body", source->what, "left out with method GET");
-	source->conditional = strcmp(spec_choice(spec, "conditional", conditions, lengthof(conditions), "auto",
+	source->conditional = strcmp(spec_choice(spec, "conditional", conditions, lengthof(conditions),
+											 "auto",
 											 source->what), "auto") == 0;
 }
 
@@ -416,8 +469,8 @@ SourceSpec *
 source_spec_read(const char *name, Jsonb *spec)
 {
 	static const char *const keys[] = {
-		"server", "path", "params", "paginate", "records", "key", "cursor", "method", "headers", "body",
-		"for_each", "rate_limit", "retry", "status", "conditional"
+		"server", "path", "params", "paginate", "records", "key", "cursor", "method", "headers",
+		"body", "for_each", "rate_limit", "retry", "status", "conditional"
 	};
 	SourceSpec *source = palloc0(sizeof(SourceSpec));
 
@@ -433,5 +486,6 @@ source_spec_read(const char *name, Jsonb *spec)
 	read_rate(source, spec);
 	read_retry(source, spec);
 	read_status(source, spec);
+	source->conditional = source->conditional && asks_alike(source);
 	return source;
 }

@@ -93,7 +93,7 @@ typedef struct SourceSpec
 	RetryPolicy retry;
 	bool		idempotent;		/* sending a request twice does no harm */
 	StatusTable status;
-	bool		conditional;
+	bool		conditional;	/* wanted, and each run asks in the same words */
 } SourceSpec;
 
 /*

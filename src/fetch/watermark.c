@@ -93,7 +93,8 @@ parse_time(const char *text, TimestampTz *time)
 	else if (*at != '\0')
 		return false;
 	if (tm.tm_year < 1 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
-		tm.tm_hour > 24 || tm.tm_min > 59 || tm.tm_sec > 60 || tm2timestamp(&tm, fsec, NULL, time) != 0)
+		tm.tm_hour > 24 || tm.tm_min > 59 || tm.tm_sec > 60 ||
+		tm2timestamp(&tm, fsec, NULL, time) != 0)
 		return false;
 	*time -= offset_us;
 	return true;
@@ -237,7 +238,8 @@ watermark_time_text(TimestampTz time, const char *format)
 	OneTime		one = {time};
 	TemplateScope scope = {&variable, 1, lookup_time, &one};
 
-	return template_expand(format == NULL ? "{time}" : psprintf("{time:%s}", format), TEMPLATE_PLAIN, &scope);
+	return template_expand(format == NULL ? "{time}" : psprintf("{time:%s}", format),
+						   TEMPLATE_PLAIN, &scope);
 }
 
 /* A value as a time: by the format when that is numeric, else as it looks. */
@@ -286,11 +288,14 @@ watermark_param(const WatermarkSpec *spec, const char *value)
 			return pstrdup(value);
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("lookback cannot be applied to cursor value \"%s\"", error_clean(value, strlen(value), 100)),
-				errhint("A lookback needs values that are times, as ISO 8601 or as a number with a format."));
+				errmsg("lookback cannot be applied to cursor value \"%s\"",
+					   error_clean(value, strlen(value), 100)),
+				errhint("A lookback needs values that are times, as ISO 8601 or as a number with a "
+						"format."));
 	}
 	if (spec->lookback != NULL)
-		time = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(time),
+		time = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval,
+													   TimestampTzGetDatum(time),
 													   IntervalPGetDatum(spec->lookback)));
 	return watermark_time_text(time, format);
 }

@@ -35,8 +35,8 @@ extern const char *watermark_value(const Watermark *watermark);
 extern char *watermark_param(const WatermarkSpec *spec, const char *value);
 
 /*
- * A cursor value as a time: ISO 8601 ("2024-02-29", "2024-02-29T12:00:00.5Z", "+02:00"), or a number by
- * the cursor's format. "spec" may be NULL. False when it is none.
+ * A cursor value as a time: ISO 8601 ("2024-02-29", "2024-02-29T12:00:00.5Z", "+02:00"), or a
+ * number by the cursor's format. "spec" may be NULL. False when it is none.
  */
 extern bool watermark_read_time(const WatermarkSpec *spec, const char *value, TimestampTz *time);
 

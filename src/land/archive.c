@@ -127,12 +127,14 @@ archive_store(ArchiveWriter *writer, Store *store, const char *name)
 	if (result.outcome == STORE_EXISTS_OTHER)
 		ereport(ERROR,
 				errcode(ERRCODE_DUPLICATE_OBJECT),
-				errmsg("archive \"%s\" holds another object of the name \"%s\"", store->server, name));
+				errmsg("archive \"%s\" holds another object of the name \"%s\"", store->server,
+					   name));
 	if (result.outcome != STORE_DONE && result.outcome != STORE_EXISTS_SAME)
 		ereport(ERROR,
 				errcode(ERRCODE_IO_ERROR),
 				errmsg("could not write to archive \"%s\"", store->server),
 				errdetail("The store says: %s.",
-						  result.reason != NULL ? error_clean(result.reason, strlen(result.reason), 1000) : "no reason"));
+						  result.reason == NULL ? "no reason" :
+						  error_clean(result.reason, strlen(result.reason), 1000)));
 	return object;
 }

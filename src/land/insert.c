@@ -174,7 +174,8 @@ bulk_flush(BulkWay *bulk, MemoryContext work)
 	MemoryContext previous = MemoryContextSwitchTo(work);
 
 	if (bulk->nused > 0)
-		table_multi_insert(bulk->partition, bulk->slots, bulk->nused, bulk->command, 0, bulk->state);
+		table_multi_insert(bulk->partition, bulk->slots, bulk->nused, bulk->command, 0,
+						   bulk->state);
 	MemoryContextSwitchTo(previous);
 	for (int i = 0; i < bulk->nused; i++)
 	{
@@ -237,8 +238,9 @@ prepare_insert(Oid table)
 	Oid			types[RAW_COLUMNS] = {UUIDOID, INT4OID, INT4OID, TIMESTAMPTZOID, JSONBOID};
 	char	   *relation = quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
 													  get_rel_name(table));
-	SPIPlanPtr	plan = SPI_prepare(psprintf("INSERT INTO %s (batch_id, page, ordinal, created_at, record) "
-											"VALUES ($1, $2, $3, $4, $5)", relation), RAW_COLUMNS, types);
+	char	   *sql = psprintf("INSERT INTO %s (batch_id, page, ordinal, created_at, record) "
+							   "VALUES ($1, $2, $3, $4, $5)", relation);
+	SPIPlanPtr	plan = SPI_prepare(sql, RAW_COLUMNS, types);
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare the insertion: %s", SPI_result_code_string(SPI_result));

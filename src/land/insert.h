@@ -16,12 +16,13 @@
 typedef struct RawInsert RawInsert;
 
 /*
- * Begins inserting rows of one batch as "owner", whose INSERT right is checked.  Rows go in bulk into
- * the partition where neither triggers, foreign keys, row security nor generated columns stand in
- * the way; else by an ordinary INSERT.  From here to raw_insert_end() the owner's rights count.
+ * Begins inserting rows of one batch as "owner", whose INSERT right is checked.  Rows go in bulk
+ * into the partition where neither triggers, foreign keys, row security nor generated columns stand
+ * in the way; else by an ordinary INSERT.  From here to raw_insert_end() the owner's rights count.
  * Needs a transaction with a snapshot; an error leaves the clean-up to the transaction's abort.
  */
-extern RawInsert *raw_insert_begin(Oid table, Oid owner, const pg_uuid_t *batch, TimestampTz created_at);
+extern RawInsert *raw_insert_begin(Oid table, Oid owner, const pg_uuid_t *batch,
+								   TimestampTz created_at);
 
 /* Adds one row; "record" need not live on. */
 extern void raw_insert_row(RawInsert *insert, int page, int ordinal, Jsonb *record);

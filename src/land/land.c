@@ -197,7 +197,8 @@ land_log_request(BatchSink *base, const RequestLog *request)
 static void
 open_batch(LandSink *sink)
 {
-	MemoryContext memory = AllocSetContextCreate(sink->memory, "dataops batch", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext memory = AllocSetContextCreate(sink->memory, "dataops batch",
+												 ALLOCSET_DEFAULT_SIZES);
 
 	sink->batch = MemoryContextAllocZero(memory, sizeof(LandBatch));
 	sink->batch->memory = memory;

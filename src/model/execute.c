@@ -11,9 +11,12 @@
 
 #include "model/execute.h"
 
+#include <ctype.h>
+
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "parser/analyze.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
@@ -47,6 +50,17 @@ void
 error_text_pop(ErrorText *place)
 {
 	error_context_stack = place->callback.previous;
+}
+
+int
+error_location(const char *text, int location)
+{
+	if (location < 0)
+		return 0;
+	/* before 18 a statement begins with the white space in front of it */
+	while (isspace((unsigned char) text[location]))
+		location++;
+	return errposition(pg_mbstrlen_with_len(text, location) + 1);
 }
 
 static RawStmt *
@@ -188,7 +202,7 @@ row_as_jsonb(TupleDesc desc, Datum *values, bool *nulls)
 {
 	HeapTuple	tuple = heap_form_tuple(desc, values, nulls);
 	Datum		json = DirectFunctionCall1(row_to_json, HeapTupleGetDatum(tuple));
+	char	   *object = TextDatumGetCString(json);
 
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-											  CStringGetDatum(text_to_cstring(DatumGetTextPP(json)))));
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(object)));
 }

@@ -29,6 +29,12 @@ typedef struct ErrorText
 extern void error_text_push(ErrorText *place, const char *text);
 extern void error_text_pop(ErrorText *place);
 
+/*
+ * For ereport: the error is at byte "location" of "text", as nodes have it, or at the first word
+ * after it.
+ */
+extern int	error_location(const char *text, int location);
+
 /* The analysed query of a copy of "statement".  "environment" may be NULL. */
 extern Query *tree_analyse(Node *statement, const char *text, QueryEnvironment *environment);
 

@@ -19,6 +19,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "model/execute.h"
 #include "model/parse.h"
 
 typedef struct InputsContext
@@ -27,6 +28,7 @@ typedef struct InputsContext
 	List	   *names;
 	int			depth;			/* of views around the tree in hand */
 	Oid			records;		/* dataops.records(text) */
+	const char *text;			/* of the query, for positions */
 } InputsContext;
 
 static bool inputs_walker(Node *node, InputsContext *context);
@@ -80,9 +82,10 @@ add_records_call(FuncExpr *call, InputsContext *context)
 	if (context->depth == 0 || name == NULL || !IsA(name, Const) || name->constisnull)
 		ereport(ERROR,
 				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				errmsg("dataops.records() in a model must stand in FROM, with its schema and a constant name"),
+				errmsg("dataops.records() in a model must stand in FROM, "
+					   "with its schema and a constant name"),
 				errhint("Write FROM dataops.records('name')."),
-				errposition(call->location + 1));
+				error_location(context->text, call->location));
 	add_name(context, psprintf("source:%s", TextDatumGetCString(name->constvalue)));
 }
 
@@ -105,13 +108,13 @@ inputs_walker(Node *node, InputsContext *context)
 }
 
 List *
-query_inputs(Query *query)
+query_inputs(Query *query, const char *text)
 {
-	InputsContext context = {0};
-	Oid			text = TEXTOID;
+	InputsContext context = {.text = text};
+	Oid			argument = TEXTOID;
 
 	context.records = LookupFuncName(list_make2(makeString("dataops"), makeString("records")), 1,
-									 &text, true);
+									 &argument, true);
 	inputs_walker((Node *) query, &context);
 	return context.names;
 }

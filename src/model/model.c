@@ -66,7 +66,8 @@ model_spec_read(Jsonb *spec)
 	model->target = psprintf("%s.%s", target->schemaname, target->relname);
 	model->what = psprintf("model \"%s\"", model->target);
 	model->query = spec_text_required(spec, "query", model->what);
-	strategy = spec_choice(spec, "strategy", strategies, lengthof(strategies), "table", model->what);
+	strategy = spec_choice(spec, "strategy", strategies, lengthof(strategies), "table",
+						   model->what);
 	for (int i = 0; i < lengthof(strategies); i++)
 		if (strcmp(strategy, strategies[i]) == 0)
 			model->strategy = i;

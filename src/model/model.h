@@ -23,6 +23,10 @@ typedef enum ModelStrategy
 	STRATEGY_PARTITION			/* the rows of a time window are made again */
 } ModelStrategy;
 
+/* Columns that merge keeps: the first is set once, the second when the row changes. */
+#define CREATED_AT "created_at"
+#define UPDATED_AT "updated_at"
+
 typedef struct ModelSpec
 {
 	char	   *what;			/* for messages: model "staging.candles" */

@@ -15,16 +15,17 @@
 #include "utils/builtins.h"
 
 #include "core/error.h"
+#include "model/execute.h"
 #include "model/tree.h"
 
 pg_noreturn static void
-wrong_arguments(FuncCall *call, const char *usage)
+wrong_arguments(const Rule *rule, FuncCall *call, const char *usage)
 {
 	ereport(ERROR,
 			errcode(ERRCODE_SYNTAX_ERROR),
 			errmsg("wrong arguments of check %s()", strVal(linitial(call->funcname))),
 			errhint("Write %s.", usage),
-			errposition(call->location + 1));
+			error_location(rule->text, call->location));
 }
 
 /* The name of the column that "node" is, or NULL. */
@@ -33,7 +34,8 @@ column_name(Node *node)
 {
 	ColumnRef  *ref = (ColumnRef *) node;
 
-	if (!IsA(node, ColumnRef) || list_length(ref->fields) != 1 || !IsA(linitial(ref->fields), String))
+	if (!IsA(node, ColumnRef) || list_length(ref->fields) != 1 ||
+		!IsA(linitial(ref->fields), String))
 		return NULL;
 	return strVal(linitial(ref->fields));
 }
@@ -63,7 +65,7 @@ not_null(Rule *rule, FuncCall *call, const char *alias)
 	ListCell   *cell;
 
 	if (call->args == NIL)
-		wrong_arguments(call, "not_null(column, …)");
+		wrong_arguments(rule, call, "not_null(column, …)");
 	foreach(cell, call->args)
 		conditions = lappend(conditions, tree_is_not_null(lfirst(cell)));
 	rule->expression = tree_and(conditions);
@@ -73,7 +75,7 @@ static void
 accepted(Rule *rule, FuncCall *call, const char *alias)
 {
 	if (list_length(call->args) < 2)
-		wrong_arguments(call, "accepted(column, value, …)");
+		wrong_arguments(rule, call, "accepted(column, value, …)");
 	rule->expression = (Node *) makeSimpleA_Expr(AEXPR_IN, "=", linitial(call->args),
 												 (Node *) list_copy_tail(call->args, 1),
 												 call->location);
@@ -91,18 +93,19 @@ foreign_key(Rule *rule, FuncCall *call, const char *alias)
 	ColumnRef  *other = column ? lsecond(call->args) : NULL;
 	RangeVar   *table;
 	SelectStmt *found;
+	Node	   *referenced;
 	SubLink    *exists;
 	NullTest   *is_null;
 
 	if (other == NULL || !IsA(other, ColumnRef) || list_length(other->fields) != 3 ||
 		!IsA(llast(other->fields), String))
-		wrong_arguments(call, usage);
+		wrong_arguments(rule, call, usage);
 	table = makeRangeVar(strVal(linitial(other->fields)), strVal(lsecond(other->fields)),
 						 other->location);
 	table->alias = makeAlias("dataops_fk", NIL);
 	found = tree_select(NIL, (Node *) table);
-	found->whereClause = (Node *) makeSimpleA_Expr(AEXPR_OP, "=",
-												   tree_column("dataops_fk", strVal(llast(other->fields))),
+	referenced = tree_column("dataops_fk", strVal(llast(other->fields)));
+	found->whereClause = (Node *) makeSimpleA_Expr(AEXPR_OP, "=", referenced,
 												   tree_column(alias, column), call->location);
 	exists = makeNode(SubLink);
 	exists->subLinkType = EXISTS_SUBLINK;
@@ -118,7 +121,7 @@ is_unique(Rule *rule, FuncCall *call, const char *alias)
 {
 	rule->columns = column_names(call->args);
 	if (rule->columns == NIL)
-		wrong_arguments(call, "is_unique(column, …)");
+		wrong_arguments(rule, call, "is_unique(column, …)");
 	rule->kind = RULE_UNIQUE;
 	rule->expression = NULL;
 }
@@ -129,17 +132,18 @@ fresh(Rule *rule, FuncCall *call, const char *alias)
 {
 	CoalesceExpr *coalesce = makeNode(CoalesceExpr);
 	Node	   *since;
+	Node	   *newest;
 	A_Const    *no = makeNode(A_Const);
 
 	if (list_length(call->args) != 2)
-		wrong_arguments(call, "fresh(time_column, '1 hour')");
+		wrong_arguments(rule, call, "fresh(time_column, '1 hour')");
 	since = tree_compare("-", (Node *) tree_call("now", NIL),
 						 tree_cast(lsecond(call->args), INTERVALOID));
 	no->val.boolval.type = T_Boolean;
 	no->val.boolval.boolval = false;
 	no->location = -1;
-	coalesce->args = list_make2(tree_compare(">=", (Node *) tree_call("max", list_make1(linitial(call->args))),
-											 since), no);
+	newest = (Node *) tree_call("max", list_make1(linitial(call->args)));
+	coalesce->args = list_make2(tree_compare(">=", newest, since), no);
 	coalesce->location = call->location;
 	rule->expression = (Node *) coalesce;
 	rule->whole_table = true;
@@ -172,14 +176,14 @@ no_gaps(Rule *rule, FuncCall *call, const char *alias)
 		{
 			rule->columns = by_columns(value);
 			if (rule->columns == NIL)
-				wrong_arguments(call, usage);
+				wrong_arguments(rule, call, usage);
 		}
 		else
-			wrong_arguments(call, usage);
+			wrong_arguments(rule, call, usage);
 		position++;
 	}
 	if (rule->time == NULL || rule->every == NULL)
-		wrong_arguments(call, usage);
+		wrong_arguments(rule, call, usage);
 	rule->kind = RULE_NO_GAPS;
 	rule->expression = NULL;
 }
@@ -189,7 +193,7 @@ has_columns(Rule *rule, FuncCall *call, const char *alias)
 {
 	rule->columns = column_names(call->args);
 	if (rule->columns == NIL)
-		wrong_arguments(call, "has_columns(column, …)");
+		wrong_arguments(rule, call, "has_columns(column, …)");
 	rule->kind = RULE_HAS_COLUMNS;
 	rule->expression = NULL;
 	rule->whole_table = true;
@@ -222,7 +226,7 @@ named_check_expand(Rule *rule, FuncCall *call, const char *alias)
 			continue;
 		if (call->agg_star || call->agg_distinct || call->agg_filter || call->agg_order ||
 			call->over || call->func_variadic)
-			wrong_arguments(call, psprintf("%s(…) with plain arguments", name));
+			wrong_arguments(rule, call, psprintf("%s(…) with plain arguments", name));
 		named_checks[i].expand(rule, call, alias);
 		return true;
 	}

@@ -71,7 +71,7 @@ in_batches(List *batches)
 	return (Node *) any;
 }
 
-/* EXISTS (SELECT FROM unnest(batches, pages, ordinals) AS a (batch, page, ordinal) WHERE …) */
+/* EXISTS (SELECT FROM ROWS FROM (unnest(batches), …) AS a (batch_id, page, ordinal) WHERE …) */
 static Node *
 in_addresses(List *addresses)
 {
@@ -81,7 +81,6 @@ in_addresses(List *addresses)
 	int			count = list_length(addresses);
 	Datum	   *values = palloc(sizeof(Datum) * (count + 1));
 	RangeFunction *function = makeNode(RangeFunction);
-	List	   *arguments = NIL;
 	List	   *columns = NIL;
 	List	   *equal = NIL;
 	SubLink    *exists = makeNode(SubLink);
@@ -90,6 +89,8 @@ in_addresses(List *addresses)
 
 	for (int i = 0; i < lengthof(names); i++)
 	{
+		Node	   *array;
+
 		foreach(cell, addresses)
 		{
 			RecordAddress *address = lfirst(cell);
@@ -97,12 +98,14 @@ in_addresses(List *addresses)
 			values[foreach_current_index(cell)] = i == 0 ? UUIDPGetDatum(&address->batch)
 				: Int32GetDatum(i == 1 ? address->page : address->ordinal);
 		}
-		arguments = lappend(arguments, array_constant(values, count, types[i], arrays[i]));
+		array = array_constant(values, count, types[i], arrays[i]);
+		function->functions = lappend(function->functions,
+									  list_make2(tree_call("unnest", list_make1(array)), NIL));
 		columns = lappend(columns, makeString(pstrdup(names[i])));
 		equal = lappend(equal, tree_compare("=", tree_column("a", names[i]),
 											tree_column("r", names[i])));
 	}
-	function->functions = list_make1(list_make2(tree_call("unnest", arguments), NIL));
+	function->is_rowsfrom = true;
 	function->alias = makeAlias("a", columns);
 	select = tree_select(NIL, (Node *) function);
 	select->whereClause = tree_and(equal);
@@ -171,7 +174,7 @@ expand_records(RangeFunction *function, ParseContext *context)
 				errcode(ERRCODE_SYNTAX_ERROR),
 				errmsg("dataops.records() takes the name of one source"),
 				errhint("Write FROM dataops.records('name')."),
-				errposition(call->location + 1));
+				error_location(context->model->text, call->location));
 	foreach(cell, context->model->sources)
 		known |= strcmp(lfirst(cell), strVal(&name->val)) == 0;
 	if (!known)
@@ -211,7 +214,7 @@ expand_from(Node *item, ParseContext *context, bool visible, int *found, Alias *
 /* ---- refusals ---- */
 
 static void
-check_select(SelectStmt *select)
+check_select(SelectStmt *select, const char *text)
 {
 	ListCell   *cell;
 
@@ -219,7 +222,7 @@ check_select(SelectStmt *select)
 		ereport(ERROR,
 				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				errmsg("a model is a plain SELECT: INTO is not allowed"),
-				errposition(select->intoClause->rel->location + 1));
+				error_location(text, select->intoClause->rel->location));
 	if (select->lockingClause != NIL)
 		ereport(ERROR,
 				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -235,7 +238,7 @@ check_select(SelectStmt *select)
 					errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					errmsg("a model does not change data: WITH query \"%s\" is not a SELECT",
 						   cte->ctename),
-					errposition(cte->location + 1));
+					error_location(text, cte->location));
 	}
 }
 
@@ -251,7 +254,7 @@ model_walker(Node *node, ParseContext *context)
 		int			found = 0;
 		ListCell   *cell;
 
-		check_select(select);
+		check_select(select, context->model->text);
 		foreach(cell, select->fromClause)
 			lfirst(cell) = expand_from(lfirst(cell), context, true, &found, &records);
 		if (found > 1)
@@ -274,19 +277,20 @@ model_parse(const char *text, List *filters)
 	error_text_push(&place, text);
 	statements = raw_parser(text, RAW_PARSE_DEFAULT);
 	if (statements == NIL)
-		ereport(ERROR, errcode(ERRCODE_SYNTAX_ERROR), errmsg("a model is one SELECT, this is empty"));
+		ereport(ERROR, errcode(ERRCODE_SYNTAX_ERROR),
+				errmsg("a model is one SELECT, this is empty"));
 	first = linitial_node(RawStmt, statements);
 	if (list_length(statements) > 1)
 		ereport(ERROR,
 				errcode(ERRCODE_SYNTAX_ERROR),
 				errmsg("a model is one SELECT, these are %d statements", list_length(statements)),
-				errposition(lsecond_node(RawStmt, statements)->stmt_location + 1));
+				error_location(text, lsecond_node(RawStmt, statements)->stmt_location));
 	if (!IsA(first->stmt, SelectStmt))
 		ereport(ERROR,
 				errcode(ERRCODE_SYNTAX_ERROR),
 				errmsg("a model is one SELECT"),
 				errhint("Use dataops.add_sql() for other commands."),
-				errposition(first->stmt_location + 1));
+				error_location(text, first->stmt_location));
 	model->text = text;
 	model->select = (SelectStmt *) first->stmt;
 	model_walker((Node *) model->select, &context);
@@ -306,13 +310,14 @@ model_append_address(ModelTree *model, const Query *query)
 	{
 		int			column = address_in_records[i];
 		const char *name = records_columns[column];
+		Node	   *value;
 
 		/* an alias may rename the first columns: records('x') AS r (line) */
 		if (column < list_length(model->records->colnames))
 			name = strVal(list_nth(model->records->colnames, column));
+		value = tree_column(model->records->aliasname, name);
 		model->select->targetList = lappend(model->select->targetList,
-											tree_target(tree_column(model->records->aliasname, name),
-														address_columns[i]));
+											tree_target(value, address_columns[i]));
 	}
 	return true;
 }

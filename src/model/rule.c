@@ -43,7 +43,7 @@ parse_expression(const char *text, const char *what)
 
 /* An unqualified function that does not exist but is nearly a named check. */
 static void
-check_misspelt(FuncCall *call)
+check_misspelt(FuncCall *call, const char *text)
 {
 	const char *name = strVal(linitial(call->funcname));
 	const char *nearest = named_check_nearest(name);
@@ -55,7 +55,7 @@ check_misspelt(FuncCall *call)
 			errcode(ERRCODE_UNDEFINED_FUNCTION),
 			errmsg("check %s() does not exist", name),
 			errhint("Perhaps you meant %s().", nearest),
-			errposition(call->location + 1));
+			error_location(text, call->location));
 }
 
 Rule *
@@ -80,7 +80,7 @@ rule_parse(const char *text, const char *filter, const char *alias)
 		FuncCall   *call = (FuncCall *) rule->expression;
 
 		if (!named_check_expand(rule, call, alias))
-			check_misspelt(call);
+			check_misspelt(call, text);
 	}
 	error_text_pop(&place);
 	return rule;
@@ -106,7 +106,7 @@ analyse_condition(Node *condition, const char *text, Node *from, const char *wha
 				errcode(ERRCODE_DATATYPE_MISMATCH),
 				errmsg("%s must be true or false, this is of type %s", what,
 					   format_type_be(exprType(value))),
-				errposition(exprLocation(condition) + 1));
+				error_location(text, exprLocation(condition)));
 	error_text_pop(&place);
 	return query;
 }
@@ -161,7 +161,7 @@ repeated_keys(const Rule *rule, Node *from)
 	return select;
 }
 
-/* by…, gap_after, gap_before FROM (by…, time, lead(time) OVER (…)) WHERE next > time + every */
+/* by.., gap_after, gap_before FROM (by.., time, lead(time) OVER ..) WHERE before > after + every */
 static SelectStmt *
 gaps(const Rule *rule, Node *from)
 {

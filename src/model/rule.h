@@ -17,7 +17,7 @@ typedef enum RuleKind
 	RULE_ROW,					/* expression: true, false or NULL for each row */
 	RULE_TABLE,					/* expression: an aggregate */
 	RULE_UNIQUE,				/* columns: no two rows have the same values */
-	RULE_NO_GAPS,				/* time, every, columns: no step longer than "every" in each group */
+	RULE_NO_GAPS,				/* time, every, columns: no longer step than "every" by columns */
 	RULE_HAS_COLUMNS			/* columns: the table has them */
 } RuleKind;
 

@@ -21,8 +21,10 @@ tree_column(const char *relation, const char *column)
 
 	if (relation != NULL)
 		ref->fields = lappend(ref->fields, makeString(pstrdup(relation)));
-	ref->fields = lappend(ref->fields,
-						  column ? (void *) makeString(pstrdup(column)) : (void *) makeNode(A_Star));
+	if (column != NULL)
+		ref->fields = lappend(ref->fields, makeString(pstrdup(column)));
+	else
+		ref->fields = lappend(ref->fields, makeNode(A_Star));
 	ref->location = -1;
 	return (Node *) ref;
 }

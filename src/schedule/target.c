@@ -23,9 +23,10 @@
 #include "catalog/verdict.h"
 #include "core/uuid.h"
 #include "model/tree.h"
-#include "transform/command.h"
+#include "model/command.h"
 #include "transform/write.h"
-#include "validate/check.h"
+#include "model/check.h"
+#include "validate/decide.h"
 #include "validate/scan.h"
 
 typedef struct TargetWork
@@ -214,9 +215,10 @@ run_gate(TargetWork *work)
 static void
 run_command(TargetWork *work)
 {
+	char	   *command = spec_text_required(work->step->spec, "command", "a command");
 	SqlRole		before = become_owner(work);
 
-	work->result.rows_out = command_run(spec_text_required(work->step->spec, "command", "a command"));
+	work->result.rows_out = command_run(command);
 	sql_leave(&before);
 }
 
@@ -243,6 +245,52 @@ run_step(void *arg)
 		case STEP_FETCH:
 			elog(ERROR, "a fetch has no target");
 	}
+}
+
+/* ---- which rule throws ---- */
+
+typedef struct Probe
+{
+	TargetWork *work;
+	Check	   *check;			/* NULL: the model alone */
+} Probe;
+
+static void
+run_probe(void *arg)
+{
+	Probe	   *probe = arg;
+	WriteJob	job = {
+		.run = probe->work->run,
+		.step = probe->work->step,
+		.model = probe->work->model,
+		.judges = probe->check ? list_make1(&probe->check->judge) : NIL
+	};
+	SqlRole		before = become_owner(probe->work);
+
+	transform_probe(&job);
+	sql_leave(&before);
+}
+
+/*
+ * All row rules are computed in one statement, so an error in it names none of them.  Computes each
+ * alone: the first that throws is the one.  NULL when the model itself throws, or no rule does.
+ */
+static Check *
+throwing_check(TargetWork *work)
+{
+	Probe		probe = {.work = work};
+	ListCell   *cell;
+
+	if (work->model == NULL || work->model->strategy == STRATEGY_VIEW || row_judges(work) == NIL ||
+		sql_run_guarded(run_probe, &probe) != NULL)
+		return NULL;
+	foreach(cell, work->checks)
+	{
+		probe.check = lfirst(cell);
+		if (check_judges_rows(probe.check) && sql_run_guarded(run_probe, &probe) != NULL)
+			return probe.check;
+	}
+	return NULL;
 }
 
 /* ---- results ---- */
@@ -284,13 +332,30 @@ worth_another_attempt(int sqlstate)
 		ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_INSUFFICIENT_RESOURCES;
 }
 
+static char *
+missing_value_hint(TargetWork *work, const char *column)
+{
+	char	   *rule = psprintf("not_null(%s)", quote_identifier(column));
+	char	   *hint = psprintf("With SELECT dataops.add_check(%s, %s, %s) "
+								"such rows go to quarantine and the others go on.",
+								quote_literal_cstr(work->run->pipeline),
+								quote_literal_cstr(work->model->target), quote_literal_cstr(rule));
+
+	return MemoryContextStrdup(work->run->memory, hint);
+}
+
 static void
 set_failure(TargetWork *work, ErrorData *error)
 {
 	StageResult *result = &work->result;
+	Check	   *thrower = NULL;
 	StringInfoData text;
 
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION)
+		thrower = throwing_check(work);
 	initStringInfo(&text);
+	if (thrower != NULL)
+		appendStringInfo(&text, "check \"%s\" could not be computed: ", thrower->name);
 	appendStringInfoString(&text, error->message);
 	if (error->detail != NULL)
 		appendStringInfo(&text, " (%s)", error->detail);
@@ -301,6 +366,8 @@ set_failure(TargetWork *work, ErrorData *error)
 	result->error = MemoryContextStrdup(work->run->memory, text.data);
 	if (error->hint != NULL)
 		result->hint = MemoryContextStrdup(work->run->memory, error->hint);
+	else if (error->sqlerrcode == ERRCODE_NOT_NULL_VIOLATION && error->column_name && work->model)
+		result->hint = missing_value_hint(work, error->column_name);
 }
 
 static void
@@ -310,8 +377,10 @@ set_stopped(TargetWork *work)
 	char	   *check = quote_literal_cstr(work->stopped_by->name);
 	char	   *hint;
 
-	hint = psprintf("Look: SELECT * FROM dataops.check_results WHERE run_id = '%s' AND check_name = %s. "
-					"Let it pass: SELECT dataops.accept_check('%s', %s, 'reason'), then SELECT dataops.retry('%s').",
+	hint = psprintf("Look: SELECT * FROM dataops.check_results "
+					"WHERE run_id = '%s' AND check_name = %s. "
+					"Let it pass: SELECT dataops.accept_check('%s', %s, 'reason'), "
+					"then SELECT dataops.retry('%s').",
 					run, check, run, check, run);
 	work->result.hint = MemoryContextStrdup(work->run->memory, hint);
 }
@@ -349,7 +418,6 @@ target_run(Run *run, Step *step)
 
 	MemoryContextSwitchTo(memory);
 	error = sql_run_guarded(run_step, &work);
-	run_scope_set(&scope);
 	work.result.outcome = STAGE_DONE;
 	if (error != NULL)
 		set_failure(&work, error);
@@ -357,6 +425,7 @@ target_run(Run *run, Step *step)
 		set_written(&work);
 	if (work.stopped_by != NULL)
 		set_stopped(&work);
+	run_scope_set(&scope);
 	if (error == NULL ? work.result.outcome == STAGE_DONE : work.stopped_by != NULL)
 		record_verdicts(&work);
 	MemoryContextSwitchTo(caller);

@@ -11,6 +11,7 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -80,6 +81,16 @@ dataops__test_targets(PG_FUNCTION_ARGS)
 	ledger_finish(run, &end);
 	run_scope_set(NULL);
 	return (Datum) 0;
+}
+
+/* _test_source(name, spec): a source as far as models care, without a server behind it */
+PG_FUNCTION_INFO_V1(dataops__test_source);
+Datum
+dataops__test_source(PG_FUNCTION_ARGS)
+{
+	definition_put(DEFINITION_SOURCE, "", text_to_cstring(PG_GETARG_TEXT_PP(0)), "prod",
+				   PG_GETARG_JSONB_P(1), GetUserId());
+	PG_RETURN_VOID();
 }
 
 #endif

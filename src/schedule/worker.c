@@ -161,6 +161,7 @@ dataops_worker_main(Datum arg)
 		options.now = args.now;
 		(void) loop_work_off(args.pipeline, args.env, &options, memory);
 	}
+	MemoryContextSwitchTo(TopMemoryContext);
 	MemoryContextDelete(memory);
 	pgstat_report_activity(STATE_IDLE, NULL);
 	proc_exit(0);

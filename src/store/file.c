@@ -102,7 +102,8 @@ work_fail(FileWork *work, const char *what)
 	int			code = errno;
 
 	work->result.outcome = STORE_FAILED;
-	work->result.retry = code == ENOSPC || code == EDQUOT || code == EIO || code == EMFILE || code == ENFILE;
+	work->result.retry = code == ENOSPC || code == EDQUOT || code == EIO || code == EMFILE ||
+		code == ENFILE;
 	work->result.reason = psprintf("could not %s: %s", what, strerror(code));
 	return false;
 }
@@ -160,7 +161,8 @@ checked_root(const char *server)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("connection \"%s\" cannot be used: this server has no file store", server),
-				errhint("A superuser can set dataops.file_root to a folder in the server's configuration."));
+				errhint("A superuser can set dataops.file_root to a folder in the server's "
+						"configuration."));
 	resolved = guc_file_root[0] == '/' ? realpath(guc_file_root, NULL) : NULL;
 	if (resolved == NULL)
 		ereport(ERROR,
@@ -370,9 +372,11 @@ file_put_if_absent(Store *base, const char *name, Spool *content, uint32 crc32c)
 	if (find_folder(work, (FileStore *) base, name, true) && write_part(work, content) &&
 		publish_part(work, &exists) && measure(work))
 	{
-		bool		same = work->result.size == spool_size(content) && work->result.crc32c == crc32c;
+		bool		same = work->result.size == spool_size(content) &&
+			work->result.crc32c == crc32c;
 
-		work->result.outcome = same ? (exists ? STORE_EXISTS_SAME : STORE_DONE) : STORE_EXISTS_OTHER;
+		work->result.outcome = same ? (exists ? STORE_EXISTS_SAME : STORE_DONE) :
+			STORE_EXISTS_OTHER;
 		if (!same && !exists)
 		{
 			errno = EIO;

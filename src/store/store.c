@@ -40,7 +40,8 @@ store_check_name(const char *name)
 		bool		valid = length > 0 && length <= 200 && segment[0] != '.';
 
 		for (size_t i = 0; i < length; i++)
-			valid = valid && (unsigned char) segment[i] >= ' ' && segment[i] != 0x7f && segment[i] != '\\';
+			valid = valid && (unsigned char) segment[i] >= ' ' && segment[i] != 0x7f &&
+				segment[i] != '\\';
 		if (!valid || strlen(name) > 1000)
 			ereport(ERROR,
 					errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -51,7 +51,7 @@ typedef struct StoreDriver
 	StoreResult (*stat) (Store *store, const char *name);
 	/* Also takes away what an unfinished put of that name left behind. */
 	StoreResult (*remove) (Store *store, const char *name);
-	/* All objects whose name starts with the folder "prefix/" (all when ""): List of StoreObject *. */
+	/* All objects whose name starts with the folder "prefix/" (all when ""): of StoreObject *. */
 	List	   *(*list) (Store *store, const char *prefix);
 } StoreDriver;
 

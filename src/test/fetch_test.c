@@ -33,12 +33,14 @@ static void
 record_run(Run *run, Step *step)
 {
 	static const char run_sql[] =
-		"INSERT INTO dataops.run (id, pipeline, from_ts, to_ts, definitions, owner, requested_by, state, created_at) "
+		"INSERT INTO dataops.run (id, pipeline, from_ts, to_ts, definitions, owner, requested_by, "
+		"state, created_at) "
 		"VALUES ($1, $2, $3, $4, '{}', $5::regrole, session_user, 'running', clock_timestamp()) "
 		"ON CONFLICT (id) DO NOTHING";
 	static const char step_sql[] =
 		"INSERT INTO dataops.step_run (id, run, step, attempt, kind, state, claim, started_at) "
-		"VALUES ($1, $2, $3, (SELECT count(*) + 1 FROM dataops.step_run WHERE run = $2), 'fetch', 'running', 0, "
+		"VALUES ($1, $2, $3, (SELECT count(*) + 1 FROM dataops.step_run WHERE run = $2), 'fetch', "
+		"'running', 0, "
 		"clock_timestamp())";
 	SqlArgs		run_args = {0};
 	SqlArgs		step_args = {0};
@@ -63,7 +65,8 @@ report(const StageResult *result)
 	static const char *const outcomes[] = {"done", "unchanged", "failed", "later"};
 
 	ereport(NOTICE,
-			errmsg("%s: " INT64_FORMAT " records, " INT64_FORMAT " quarantined%s%s", outcomes[result->outcome],
+			errmsg("%s: " INT64_FORMAT " records, " INT64_FORMAT " quarantined%s%s",
+				   outcomes[result->outcome],
 				   result->rows_out, result->rows_quarantined, result->error != NULL ? ": " : "",
 				   result->error != NULL ? result->error : ""),
 			result->hint != NULL ? errhint("%s", result->hint) : 0);
@@ -72,7 +75,8 @@ report(const StageResult *result)
 Datum
 dataops_test_fetch(PG_FUNCTION_ARGS)
 {
-	MemoryContext memory = AllocSetContextCreate(PortalContext, "dataops test run", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext memory = AllocSetContextCreate(PortalContext, "dataops test run",
+												 ALLOCSET_DEFAULT_SIZES);
 	MemoryContext previous = MemoryContextSwitchTo(memory);
 	char	   *source = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *archive = text_to_cstring(PG_GETARG_TEXT_PP(1));
@@ -95,13 +99,16 @@ dataops_test_fetch(PG_FUNCTION_ARGS)
 	step->kind = STEP_FETCH;
 	step->step_run = uuid_v7();
 	step->attempt = 1;
-	step->spec = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(psprintf("{\"archive\": \"%s\"}", archive))));
+	step->spec = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(
+		psprintf("{\"archive\": \"%s\"}", archive))));
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	if (!lock_acquire(memory, run->pipeline, run->env))
-		ereport(ERROR, errcode(ERRCODE_OBJECT_IN_USE), errmsg("another session fetches source \"%s\"", source));
+		ereport(ERROR, errcode(ERRCODE_OBJECT_IN_USE),
+				errmsg("another session fetches source \"%s\"", source));
 	SPI_commit();
 	MemoryContextSwitchTo(memory);
 	record_run(run, step);
+	run->guarded = true;
 	PG_TRY();
 	{
 		result = fetch_stage(run, step, land_sink(memory));

@@ -41,8 +41,11 @@ judged_select(Split *split)
 		select->targetList = lappend(select->targetList,
 									 tree_target(tree_column(split->alias, lfirst(cell)), NULL));
 	for (int i = 0; split->addressed && i < ADDRESS_COLUMNS; i++)
-		select->targetList = lappend(select->targetList,
-									 tree_target(tree_column(split->alias, address_columns[i]), NULL));
+	{
+		Node	   *address = tree_column(split->alias, address_columns[i]);
+
+		select->targetList = lappend(select->targetList, tree_target(address, NULL));
+	}
 	foreach(cell, split->judges)
 	{
 		const Rule *rule = ((RowJudge *) lfirst(cell))->rule;

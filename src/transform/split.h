@@ -69,6 +69,7 @@ typedef struct DivertedRow
 extern void split_end(Split *split);
 
 /* Calls visit() for each diverted row; its memory is gone after the call. */
-extern void split_each_diverted(Split *split, void (*visit) (DivertedRow *row, void *arg), void *arg);
+extern void split_each_diverted(Split *split, void (*visit) (DivertedRow *row, void *arg),
+								void *arg);
 
 #endif

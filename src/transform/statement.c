@@ -46,7 +46,8 @@ column_targets(const RowSource *rows)
 	ListCell   *cell;
 
 	foreach(cell, rows->columns)
-		targets = lappend(targets, tree_target(tree_column(rows->alias, lfirst(cell)), lfirst(cell)));
+		targets = lappend(targets,
+						  tree_target(tree_column(rows->alias, lfirst(cell)), lfirst(cell)));
 	return targets;
 }
 
@@ -62,8 +63,11 @@ statement_insert(const ModelSpec *model, RangeVar *into, const RowSource *rows)
 	foreach(cell, rows->columns)
 		insert->cols = lappend(insert->cols, tree_target(NULL, lfirst(cell)));
 	if (model->time_column != NULL)
-		insert->returningList = list_make1(tree_target(tree_column(TARGET_ALIAS, model->time_column),
-													   NULL));
+	{
+		Node	   *time = tree_column(TARGET_ALIAS, model->time_column);
+
+		compat_set_returning(insert, list_make1(tree_target(time, NULL)));
+	}
 	return insert;
 }
 
@@ -147,9 +151,12 @@ on_conflict(const ModelSpec *model, const RowSource *rows, TimestampTz older_tha
 		return conflict;
 	conflict->whereClause = row_differs(changing);
 	if (older_than != 0)
-		conflict->whereClause = tree_and(list_make2(conflict->whereClause,
-													tree_compare("<", tree_column(TARGET_ALIAS, UPDATED_AT),
-																 timestamp_constant(older_than))));
+	{
+		Node	   *older = tree_compare("<", tree_column(TARGET_ALIAS, UPDATED_AT),
+										 timestamp_constant(older_than));
+
+		conflict->whereClause = tree_and(list_make2(conflict->whereClause, older));
+	}
 	if (!is_listed(rows->columns, UPDATED_AT))
 		conflict->targetList = lappend(conflict->targetList,
 									   tree_target((Node *) tree_call("now", NIL), UPDATED_AT));
@@ -175,11 +182,13 @@ statement_repeated_key(const ModelSpec *model, const RowSource *rows)
 
 	foreach(cell, model->key)
 	{
-		select->targetList = lappend(select->targetList,
-									 tree_target(tree_column(rows->alias, lfirst(cell)), lfirst(cell)));
-		select->groupClause = lappend(select->groupClause, tree_column(rows->alias, lfirst(cell)));
+		Node	   *column = tree_column(rows->alias, lfirst(cell));
+
+		select->targetList = lappend(select->targetList, tree_target(column, lfirst(cell)));
+		select->groupClause = lappend(select->groupClause, column);
 	}
-	select->havingClause = tree_compare(">", tree_count(NULL), tree_cast(tree_string("1"), INT8OID));
+	select->havingClause = tree_compare(">", tree_count(NULL),
+										tree_cast(tree_string("1"), INT8OID));
 	select->limitCount = tree_cast(tree_string("1"), INT8OID);
 	select->limitOption = LIMIT_OPTION_COUNT;
 	return select;
@@ -189,13 +198,13 @@ Node *
 statement_in_window(Node *column, Oid type, TimeWindow window)
 {
 	List	   *conditions = NIL;
+	Node	   *from = tree_cast(timestamp_constant(window.from), type);
+	Node	   *to = tree_cast(timestamp_constant(window.to), type);
 
 	if (!TIMESTAMP_IS_NOBEGIN(window.from))
-		conditions = lappend(conditions, tree_compare(">=", column,
-													  tree_cast(timestamp_constant(window.from), type)));
+		conditions = lappend(conditions, tree_compare(">=", column, from));
 	if (!TIMESTAMP_IS_NOEND(window.to))
-		conditions = lappend(conditions, tree_compare("<", column,
-													  tree_cast(timestamp_constant(window.to), type)));
+		conditions = lappend(conditions, tree_compare("<", column, to));
 	return conditions == NIL ? NULL : tree_and(conditions);
 }
 

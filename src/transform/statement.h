@@ -14,10 +14,6 @@
 #include "model/model.h"
 #include "transform/window.h"
 
-/* Columns that merge keeps: the first is set once, the second when the row changes. */
-#define CREATED_AT "created_at"
-#define UPDATED_AT "updated_at"
-
 /* Rows to be written: a FROM item with its alias. */
 typedef struct RowSource
 {

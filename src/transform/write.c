@@ -172,11 +172,12 @@ check_inside(Writing *writing)
 			errdetail("Rows of this run have \"%s\" from %s to before %s.", model->time_column,
 					  timestamptz_to_str(writing->window.from),
 					  pstrdup(timestamptz_to_str(writing->window.to))),
-			errhint("Read only the rows of the window: WHERE … >= dataops.start_ts() AND … < dataops.end_ts(). "
+			errhint("Read only the rows of the window: "
+					"WHERE … >= dataops.start_ts() AND … < dataops.end_ts(). "
 					"The grain must be that of \"%s\".", model->time_column));
 }
 
-/* Must rows be looked at before they are written? */
+/* Must all rows be there before the target changes?  A model may also read its target. */
 static bool
 needs_split(Writing *writing)
 {
@@ -184,6 +185,7 @@ needs_split(Writing *writing)
 
 	return writing->job->judges != NIL || writing->job->replay != NULL ||
 		model->strategy == STRATEGY_PARTITION ||
+		(model->strategy == STRATEGY_TABLE && writing->written->aside == NULL) ||
 		(model_is_incremental(model) && writing->job->keep_rows) ||
 		(model->strategy == STRATEGY_MERGE && !writing->addressed);
 }
@@ -218,7 +220,8 @@ receive_repeated(TupleTableSlot *slot, void *arg)
 			errcode(ERRCODE_CARDINALITY_VIOLATION),
 			errmsg("%s made several rows with the key %s in one run", model->what,
 				   JsonbToCString(NULL, &key->root, VARSIZE(key))),
-			errdetail("Which of them is the last cannot be told: a row does not come from one raw record."),
+			errdetail("Which of them is the last cannot be told: "
+					  "a row does not come from one raw record."),
 			errhint("Make the key unique in the query, for example with GROUP BY or DISTINCT ON."));
 }
 
@@ -298,7 +301,7 @@ insert_rows(Writing *writing, const RowSource *rows)
 	else
 		insert = statement_insert(model, into, rows);
 	if (!is_time_type(writing->time_type))
-		insert->returningList = NIL;
+		compat_set_returning(insert, NIL);
 	written->rows_out = tree_execute((Node *) insert, "dataops insert", written->environment,
 									 receiver);
 	receiver->rDestroy(receiver);
@@ -337,7 +340,8 @@ delete_replaced(Writing *writing)
 	if (model->strategy == STRATEGY_PARTITION)
 		condition = statement_in_window(tree_column(NULL, model->time_column), writing->time_type,
 										writing->window);
-	tree_execute((Node *) statement_delete(written->target, condition), "dataops delete", NULL, NULL);
+	tree_execute((Node *) statement_delete(written->target, condition), "dataops delete", NULL,
+				 NULL);
 }
 
 /* What the whole window replaced counts as changed: rows that are gone, too. */
@@ -360,17 +364,42 @@ aliased(RangeVar *relation, const char *alias)
 	return (Node *) item;
 }
 
+static void
+begin_writing(Writing *writing, WriteJob *job)
+{
+	Written    *written = palloc0(sizeof(Written));
+
+	memset(writing, 0, sizeof(Writing));
+	writing->job = job;
+	writing->written = written;
+	written->target = tree_relation(job->model->target);
+	writing->alias = written->target->relname;
+	written->whole = aliased(written->target, writing->alias);
+}
+
+void
+transform_probe(WriteJob *job)
+{
+	Writing		writing;
+
+	begin_writing(&writing, job);
+	if (!find_batches(&writing) || !find_window(&writing))
+		return;
+	narrow_scope(&writing);
+	analyse_model(&writing);
+	split_rows(&writing);
+	split_end(writing.written->split);
+}
+
 Written *
 transform_write(WriteJob *job)
 {
-	Writing		writing = {.job = job};
-	Written    *written = palloc0(sizeof(Written));
+	Writing		writing;
+	Written    *written;
 	RowSource	rows = {0};
 
-	writing.written = written;
-	written->target = tree_relation(job->model->target);
-	writing.alias = written->target->relname;
-	written->whole = aliased(written->target, writing.alias);
+	begin_writing(&writing, job);
+	written = writing.written;
 	if (job->model->strategy == STRATEGY_VIEW)
 		return written;
 	if (!find_batches(&writing) || !find_window(&writing))

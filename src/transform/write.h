@@ -50,6 +50,12 @@ typedef struct Written
 /* Writes, and throws what the user's SQL, constraints and triggers throw. */
 extern Written *transform_write(WriteJob *job);
 
+/*
+ * Makes the job's rows and judges them, and writes nothing: to find out which rule it is that
+ * throws.
+ */
+extern void transform_probe(WriteJob *job);
+
 /* Makes the new rows of a rebuilt table the target's; nothing to do for other strategies. */
 extern void transform_publish(Written *written);
 

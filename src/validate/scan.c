@@ -33,12 +33,14 @@ typedef struct CheckScan
 
 /* ---- the fused statement ---- */
 
-/* The side of "aggregate > 5" that tells most, or NULL. */
+/* The left side of "aggregate > 5", also within the coalesce() of fresh(); or NULL. */
 static Node *
 shown_value(const Rule *rule)
 {
 	A_Expr	   *comparison = (A_Expr *) rule->expression;
 
+	if (IsA(comparison, CoalesceExpr))
+		comparison = linitial(((CoalesceExpr *) comparison)->args);
 	return IsA(comparison, A_Expr) && comparison->lexpr && !IsA(comparison->lexpr, RowExpr)
 		? comparison->lexpr : NULL;
 }
@@ -47,6 +49,8 @@ static List *
 add_targets(List *targets, Check *check)
 {
 	Rule	   *rule = check->rule;
+	Node	   *failed;
+	Node	   *unknown;
 
 	if (rule->kind == RULE_TABLE)
 	{
@@ -56,11 +60,14 @@ add_targets(List *targets, Check *check)
 		return targets;
 	}
 	targets = lappend(targets, tree_target(tree_count(rule->filter), NULL));
-	targets = lappend(targets, tree_target(tree_count(tree_is_false(rule_condition(rule))), NULL));
-	return lappend(targets, tree_target(tree_count(rule->filter
-												   ? tree_and(list_make2(rule->filter,
-																		 tree_is_unknown(rule_condition(rule))))
-												   : tree_is_unknown(rule_condition(rule))), NULL));
+	if (!rule_is_row(rule))
+		return targets;
+	failed = tree_is_false(rule_condition(rule));
+	unknown = tree_is_unknown(rule_condition(rule));
+	if (rule->filter != NULL)
+		unknown = tree_and(list_make2(rule->filter, unknown));
+	targets = lappend(targets, tree_target(tree_count(failed), NULL));
+	return lappend(targets, tree_target(tree_count(unknown), NULL));
 }
 
 typedef struct FusedResult
@@ -77,7 +84,8 @@ value_text(TupleTableSlot *slot, int column, MemoryContext memory)
 
 	if (slot->tts_isnull[column])
 		return NULL;
-	getTypeOutputInfo(TupleDescAttr(slot->tts_tupleDescriptor, column)->atttypid, &output, &varlena);
+	getTypeOutputInfo(TupleDescAttr(slot->tts_tupleDescriptor, column)->atttypid, &output,
+					  &varlena);
 	return MemoryContextStrdup(memory, OidOutputFunctionCall(output, slot->tts_values[column]));
 }
 
@@ -104,6 +112,8 @@ receive_fused(TupleTableSlot *slot, void *arg)
 			continue;
 		}
 		judge->judged = DatumGetInt64(slot->tts_values[column++]);
+		if (!rule_is_row(check->rule))
+			continue;
 		judge->failed = DatumGetInt64(slot->tts_values[column++]);
 		judge->unknown = DatumGetInt64(slot->tts_values[column++]);
 	}
@@ -122,7 +132,8 @@ scan_fused(CheckScan *scan, List *checks, Node *from)
 	foreach(cell, checks)
 		targets = add_targets(targets, lfirst(cell));
 	receiver = row_receiver(receive_fused, &result);
-	tree_execute((Node *) tree_select(targets, from), "dataops checks", scan->environment, receiver);
+	tree_execute((Node *) tree_select(targets, from), "dataops checks", scan->environment,
+				 receiver);
 	receiver->rDestroy(receiver);
 }
 
@@ -218,16 +229,18 @@ unique_by_index(Oid target, List *columns)
 	return proved;
 }
 
-static void
+/* True when an index proves it: then no row is looked at. */
+static bool
 scan_unique(CheckScan *scan, Check *check)
 {
 	if (unique_by_index(scan->target, check->rule->columns))
 	{
 		check->message = pstrdup("proved by a unique index");
-		return;
+		return true;
 	}
 	run_violations(scan, check, rule_violations(check->rule, scan->from), true);
-	check->message = psprintf(INT64_FORMAT " repeated keys", check->judge.failed);
+	check->message = psprintf("repeated keys: " INT64_FORMAT, check->judge.failed);
+	return false;
 }
 
 static void
@@ -259,7 +272,10 @@ filtered(CheckScan *scan, Node *filter)
 	return tree_subselect(select, scan->alias);
 }
 
-/* True when the check is answered by the fused statement. */
+/*
+ * Runs what needs a statement of its own.  True when that answers the check; false when the fused
+ * statement has to, or has to count the rows.
+ */
 static bool
 scan_alone(CheckScan *scan, Check *check)
 {
@@ -273,12 +289,11 @@ scan_alone(CheckScan *scan, Check *check)
 			scan_fused(scan, list_make1(check), filtered(scan, check->rule->filter));
 			return true;
 		case RULE_UNIQUE:
-			scan_unique(scan, check);
-			return true;
+			return scan_unique(scan, check);
 		case RULE_NO_GAPS:
 			run_violations(scan, check, rule_violations(check->rule, scan->from), true);
-			check->message = psprintf(INT64_FORMAT " gaps", check->judge.failed);
-			return true;
+			check->message = psprintf("gaps: " INT64_FORMAT, check->judge.failed);
+			return false;
 		case RULE_HAS_COLUMNS:
 			scan_columns(scan, check);
 			return true;
@@ -297,7 +312,7 @@ checks_scan(List *checks, Node *from, const char *alias, QueryEnvironment *envir
 		if (!scan_alone(&scan, lfirst(cell)))
 			fused = lappend(fused, lfirst(cell));
 	scan_fused(&scan, fused, from);
-	foreach(cell, fused)
+	foreach(cell, checks)
 	{
 		Check	   *check = lfirst(cell);
 

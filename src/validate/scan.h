@@ -11,7 +11,7 @@
 
 #include "utils/queryenvironment.h"
 
-#include "validate/check.h"
+#include "model/check.h"
 
 /*
  * Fills the tallies of "checks" (Check *, bound) from the rows of FROM item "from", named

@@ -28,6 +28,12 @@ INSERT INTO dataops.run (id, pipeline, from_ts, to_ts, definitions, owner, reque
 VALUES ('00000000-0000-7000-8000-000000000003', 'late_one', '-infinity', 'infinity', '{}', 'app', 'ana', 'running', now(), now());
 SELECT split_part(item, ':', 1) AS item, ok, fix, who FROM dataops.doctor() WHERE item ~ 'late_one' ORDER BY 1;
 
+-- A step that keeps no objects names no connection
+INSERT INTO dataops.definition VALUES
+    ('00000000-0000-7000-8000-000000000004', 'step', 'late_one', 'trades', 1, '{"kind": "fetch", "source": "trades", "archive": ""}', 'x', 'app', now(), 'app');
+INSERT INTO dataops.deployment VALUES ('step', 'late_one', 'trades', 'prod', '00000000-0000-7000-8000-000000000004', 2, 1);
+SELECT count(*) AS without_name FROM dataops.check_restore() WHERE item = 'connection' AND missing = '';
+
 -- What did not come along
 GRANT USAGE ON SCHEMA dataops TO regress_gone;
 INSERT INTO dataops.role_level VALUES ('regress_gone', 'viewer');

@@ -1,5 +1,6 @@
 -- Records cut out of a body: every case in chunks of 1, 2 and 7 bytes gives what it gives in one.
 \set VERBOSITY terse
+\pset format unaligned
 CREATE TABLE body (n int GENERATED ALWAYS AS IDENTITY, path text, body text, wanted text[] DEFAULT '{}');
 
 -- where the records are

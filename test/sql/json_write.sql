@@ -1,5 +1,6 @@
 -- JSON text written as jsonb: the bytes of text::jsonb, or its refusal.
 \set VERBOSITY terse
+\pset format unaligned
 CREATE TABLE document (n int GENERATED ALWAYS AS IDENTITY, body text);
 -- values
 INSERT INTO document (body) VALUES

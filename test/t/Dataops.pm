@@ -15,7 +15,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(start_cluster start_fake session_start session_end wait_for seconds_of);
+our @EXPORT = qw(start_cluster start_fake start_server session_start session_end wait_for seconds_of);
 
 # A running cluster; the extension is there in database postgres. DATAOPS_STAGE is the root that
 # "make install DESTDIR=" wrote to; without it the extension must be installed in the server.
@@ -43,9 +43,17 @@ sub start_cluster
 sub start_fake
 {
 	my (@options) = @_;
+
+	return start_server("$FindBin::Bin/../fake/server.py", @options);
+}
+
+# The same for any server that prints its ports and then "ready".
+sub start_server
+{
+	my ($program, @options) = @_;
 	my ($in, $out) = ('', '');
-	my $handle = IPC::Run::start(["$FindBin::Bin/../fake/server.py", @options], '<pipe', \*FAKE_IN,
-		'>', \$out, IPC::Run::timeout(60));
+	my $handle = IPC::Run::start([ '/usr/bin/python3', $program, @options ], '<pipe', \*FAKE_IN,
+		'>', \$out, IPC::Run::timeout(180));
 	my %ports;
 
 	$handle->pump until $out =~ /^ready$/m;

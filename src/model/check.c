@@ -1,14 +1,16 @@
 /*
  * check.c
- *	  A check's document, and the way from tallies to a verdict.
+ *	  A check's document and its rule.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
 #include "core/compat.h"
 
-#include "validate/check.h"
+#include "model/check.h"
 
 #include <ctype.h>
+
+#include "common/hashfn.h"
 
 #include "catalog/spec.h"
 #include "model/tree.h"
@@ -36,30 +38,60 @@ verdict_name(Verdict verdict)
 	return verdict_names[verdict];
 }
 
+/* How an operator reads in a name, longer ones first; the sign of a named argument does not. */
+static const char *const operator_words[][2] = {
+	{"=>", NULL}, {"<>", "ne"}, {"!=", "ne"}, {">=", "ge"}, {"<=", "le"}, {">", "gt"},
+	{"<", "lt"}, {"=", "eq"}, {"+", "plus"}, {"-", "minus"}, {"/", "over"}, {"%", "mod"},
+	{"~", "like"}
+};
+
+/* Appends the word that the text begins with; returns how many characters it took. */
+static int
+append_word(StringInfo name, const char *text)
+{
+	int			length = 0;
+
+	while ((unsigned char) text[length] < 128 && isalnum((unsigned char) text[length]))
+		length++;
+	if (length > 0)
+	{
+		appendStringInfo(name, "%s%.*s",
+						 name->len > 0 ? "_" : isdigit((unsigned char) *text) ? "c" : "",
+						 length, text);
+		return length;
+	}
+	for (int i = 0; i < lengthof(operator_words); i++)
+		if (strncmp(text, operator_words[i][0], strlen(operator_words[i][0])) == 0)
+		{
+			if (operator_words[i][1] != NULL)
+				appendStringInfo(name, "%s%s", name->len > 0 ? "_" : "", operator_words[i][1]);
+			return strlen(operator_words[i][0]);
+		}
+	return 1;
+}
+
 char *
 check_default_name(const char *rule)
 {
-	char	   *name = palloc(NAME_LENGTH + 1);
-	int			length = 0;
+	StringInfoData name;
 
-	for (; *rule != '\0' && length < NAME_LENGTH; rule++)
+	initStringInfo(&name);
+	for (const char *at = rule; *at != '\0';)
+		at += append_word(&name, at);
+	if (name.len == 0)
+		appendStringInfoString(&name, "check");
+	if (name.len > NAME_LENGTH)
 	{
-		unsigned char c = *rule;
+		/* what is cut off must still tell one rule from another */
+		uint32		rest = DatumGetUInt32(hash_any((const unsigned char *) rule, strlen(rule)));
 
-		if (c < 128 && isalnum(c))
-		{
-			if (length == 0 && isdigit(c))
-				name[length++] = 'c';
-			if (length < NAME_LENGTH)
-				name[length++] = tolower(c);
-		}
-		else if (length > 0 && name[length - 1] != '_')
-			name[length++] = '_';
+		name.data[NAME_LENGTH - 7] = '\0';
+		name.len = strlen(name.data);
+		appendStringInfo(&name, "_%06x", rest & 0xFFFFFF);
 	}
-	while (length > 0 && name[length - 1] == '_')
-		length--;
-	name[length] = '\0';
-	return length > 0 ? name : pstrdup("check");
+	for (char *c = name.data; *c != '\0'; c++)
+		*c = tolower((unsigned char) *c);
+	return name.data;
 }
 
 static Threshold
@@ -74,7 +106,8 @@ read_threshold(Jsonb *spec, const char *key, const char *what)
 
 	if (text == NULL)
 		return threshold;
-	fields = sscanf(text, " %2[>=] %lf %n%1[%%] %n", operator, &threshold.bound, &used, percent, &used);
+	fields = sscanf(text, " %2[>=] %lf %n%1[%%] %n", operator, &threshold.bound, &used, percent,
+					&used);
 	if (fields < 2 || text[used] != '\0' || threshold.bound < 0 ||
 		(strcmp(operator, ">") != 0 && strcmp(operator, ">=") != 0))
 		ereport(ERROR,
@@ -108,11 +141,13 @@ check_read(Jsonb *spec)
 	for (int i = 0; on_fail && i < lengthof(on_fail_names); i++)
 		if (strcmp(on_fail, on_fail_names[i]) == 0)
 			check->on_fail = i;
-	check->severity = (char *) spec_choice(spec, "severity", severities, lengthof(severities), NULL, what);
+	check->severity = (char *) spec_choice(spec, "severity", severities, lengthof(severities), NULL,
+										   what);
 	check->warn_if = read_threshold(spec, "warn_if", what);
 	check->error_if = read_threshold(spec, "error_if", what);
 	check->scope_given = spec_has(spec, "scope");
-	check->whole = strcmp(spec_choice(spec, "scope", scopes, lengthof(scopes), "run", what), "all") == 0;
+	check->whole = strcmp(spec_choice(spec, "scope", scopes, lengthof(scopes), "run", what),
+						  "all") == 0;
 	check->rule = rule_parse(rule, spec_text(spec, "filter", what), target->relname);
 	check->judge.name = check->name;
 	check->judge.rule = check->rule;
@@ -137,7 +172,8 @@ check_bind(Check *check, Node *from, bool can_divert)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("check \"%s\" cannot quarantine rows: it is about %s", check->name,
-					   rule_is_row(check->rule) ? "rows that are already in the table" : "the table as a whole"),
+					   rule_is_row(check->rule) ? "rows that are in the table already"
+					   : "the table as a whole"),
 				errhint("Use on_fail => 'stop', 'warn' or 'log'."));
 	if (!check->on_fail_given)
 		check->on_fail = can_divert ? ON_FAIL_QUARANTINE : ON_FAIL_STOP;
@@ -146,40 +182,4 @@ check_bind(Check *check, Node *from, bool can_divert)
 	if (check->severity == NULL)
 		check->severity = pstrdup(default_severity[check->on_fail]);
 	check->judge.divert = check->on_fail == ON_FAIL_QUARANTINE;
-}
-
-static bool
-exceeds(const Threshold *threshold, const RowJudge *judge)
-{
-	double		amount = judge->failed;
-
-	if (threshold->is_share)
-		amount = judge->judged > 0 ? 100.0 * judge->failed / judge->judged : 0;
-	return threshold->or_equal ? amount >= threshold->bound : amount > threshold->bound;
-}
-
-bool
-check_decide(Check *check)
-{
-	RowJudge   *judge = &check->judge;
-	bool		serious = check->on_fail == ON_FAIL_QUARANTINE || check->on_fail == ON_FAIL_STOP;
-
-	if (check->error_if.given)
-		serious = exceeds(&check->error_if, judge);
-	if (judge->failed == 0)
-		check->verdict = VERDICT_PASSED;
-	else if (serious)
-		check->verdict = VERDICT_FAILED;
-	else if (check->warn_if.given && !exceeds(&check->warn_if, judge))
-		check->verdict = VERDICT_PASSED;
-	else
-		check->verdict = VERDICT_WARNED;
-	if (check->message == NULL && rule_is_row(check->rule))
-		check->message = psprintf(INT64_FORMAT " of " INT64_FORMAT " rows%s", judge->failed,
-								  judge->judged,
-								  judge->unknown == 0 ? ""
-								  : psprintf(", " INT64_FORMAT " unknown", judge->unknown));
-	/* a quarantine stops as well once more rows fail than its bound allows */
-	return check->verdict == VERDICT_FAILED &&
-		(check->on_fail == ON_FAIL_STOP || check->error_if.given);
 }

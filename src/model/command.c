@@ -7,7 +7,7 @@
  */
 #include "core/compat.h"
 
-#include "transform/command.h"
+#include "model/command.h"
 
 #include "executor/spi.h"
 #include "nodes/parsenodes.h"
@@ -37,12 +37,12 @@ command_check(const char *text)
 					errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					errmsg("a step cannot begin or end a transaction"),
 					errhint("The run commits each step by itself, together with its record."),
-					errposition(statement->stmt_location + 1));
+					error_location(text, statement->stmt_location));
 		if (IsA(copy, CopyStmt) && copy->filename == NULL)
 			ereport(ERROR,
 					errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					errmsg("a step has no client to COPY with"),
-					errposition(statement->stmt_location + 1));
+					error_location(text, statement->stmt_location));
 	}
 	error_text_pop(&place);
 }

@@ -1,11 +1,11 @@
 /*
  * check.h
- *	  Checks: what was defined, what was found, what follows from it.
+ *	  Checks: what was defined, and room for what a run finds.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
-#ifndef DATAOPS_CHECK_H
-#define DATAOPS_CHECK_H
+#ifndef DATAOPS_MODEL_CHECK_H
+#define DATAOPS_MODEL_CHECK_H
 
 #include "postgres.h"
 
@@ -64,7 +64,10 @@ typedef struct Check
  */
 extern Check *check_read(Jsonb *spec);
 
-/* The name for a rule without one: its words, joined by "_", at most 40 characters. */
+/*
+ * The name for a rule without one: its words and operators ("high >= low": high_ge_low), at most 40
+ * characters, the last of them a hash where it is cut.
+ */
 extern char *check_default_name(const char *rule);
 
 /*
@@ -76,9 +79,6 @@ extern void check_bind(Check *check, Node *from, bool can_divert);
 
 /* Does it sort rows while they are written? */
 extern bool check_judges_rows(const Check *check);
-
-/* Decides the verdict from the tallies.  True when the target must not be published. */
-extern bool check_decide(Check *check);
 
 extern const char *on_fail_name(OnFail on_fail);
 extern const char *verdict_name(Verdict verdict);

@@ -1,0 +1,118 @@
+-- Fetching and landing: every way of paging, cursors, shards, the archive, and that nothing comes twice.
+\getenv url DATAOPS_TEST_URL
+\set VERBOSITY terse
+\connect - postgres
+GRANT USAGE ON FOREIGN DATA WRAPPER dataops_file TO app;
+\connect - app
+CREATE SERVER landing_api FOREIGN DATA WRAPPER dataops_http OPTIONS (url :'url');
+CREATE SERVER landing_lake FOREIGN DATA WRAPPER dataops_file OPTIONS (prefix 'landing/test');
+CREATE FUNCTION landing_source(name text, path text, more jsonb DEFAULT '{}') RETURNS text LANGUAGE sql
+RETURN dataops._define_source(name, jsonb_build_object('server', 'landing_api', 'path', path) || more);
+CREATE FUNCTION landed(name text, OUT records bigint, OUT ids bigint, OUT pages bigint, OUT batches bigint) LANGUAGE plpgsql
+AS $$
+BEGIN
+    EXECUTE format('SELECT count(*), count(DISTINCT coalesce(record->>''id'', record->>0)), count(DISTINCT (batch_id, page)), '
+                   'count(DISTINCT batch_id) FROM raw.%I', name) INTO records, ids, pages, batches;
+END
+$$;
+SET client_min_messages = warning;
+SELECT landing_source('landing_page', '/items', '{"paginate": {"type": "page", "limit": 10, "limit_param": "per_page"}}'),
+       landing_source('landing_offset', '/items/offset', '{"paginate": {"type": "offset", "limit": 10}}'),
+       landing_source('landing_cursor', '/items/cursor', '{"records": "$.data", "paginate": {"type": "cursor", "param": "cursor", "path": "$.next"}}'),
+       landing_source('landing_next', '/items/next', '{"records": "$.data", "params": {"relative": 1}, "paginate": {"type": "next_link", "path": "$.next"}}'),
+       landing_source('landing_link', '/items/link', '{"paginate": {"type": "link_header"}}'),
+       landing_source('landing_found', '/items/link'),
+       landing_source('landing_window', '/items/window', '{"params": {"shape": "array"}, "paginate": {"type": "window", "start": "start", "end": "end", "format": "ms", "bounds": "[]", "step": "15 minutes", "limit": 10}}');
+RESET client_min_messages;
+
+\echo == paging
+CALL dataops._test_fetch('landing_page', 'landing_lake');
+CALL dataops._test_fetch('landing_offset');
+CALL dataops._test_fetch('landing_cursor');
+CALL dataops._test_fetch('landing_next');
+CALL dataops._test_fetch('landing_link');
+CALL dataops._test_fetch('landing_found');
+CALL dataops._test_fetch('landing_window', from_ts => '2024-01-01 00:00+00', to_ts => '2024-01-01 05:00+00');
+SELECT name, l.* FROM unnest('{page,offset,cursor,next,link,found,window}'::text[]) name, landed('landing_' || name) l;
+
+\echo == a window goes on from where the last one ended; the end is not asked for twice
+CALL dataops._test_fetch('landing_window', to_ts => '2024-01-01 06:00+00');
+SELECT * FROM landed('landing_window');
+SELECT value, position FROM dataops.cursor WHERE source = 'landing_window';
+
+\echo == rows are in order, of one moment, in the batch of the ledger, and the archive holds them
+SELECT page, ordinal, record FROM raw.landing_page WHERE page = 3 ORDER BY ordinal LIMIT 2;
+SELECT count(DISTINCT r.created_at), bool_and(r.created_at = b.created_at) FROM raw.landing_page r JOIN dataops.batch b ON b.id = r.batch_id;
+SELECT pages, records, quarantined, archive, b.object_bytes = o.bytes AND b.crc32c = o.crc32c AS object_is_whole,
+       b.object ~ '^raw/landing_page/created_at=\d{4}-\d\d-\d\d:\d\d:\d\d:\d\d:\d{3}/[0-9a-f-]{36}-00000\.ndjson\.gz$' AS object_is_named
+FROM dataops.batch b JOIN dataops.list_objects('landing_lake') o ON o.name = b.object WHERE source = 'landing_page';
+SELECT p.page, p.status, p.records, p.bytes > 0, p.url ~ '\?page=…&per_page=…$' FROM dataops.page p JOIN dataops.batch b ON b.id = p.batch WHERE b.source = 'landing_page' ORDER BY page;
+SELECT state, count(*) FROM dataops.intent WHERE name LIKE 'raw/landing_page/%' GROUP BY state;
+
+\echo == a cursor narrows the next run, with its overlap
+SET client_min_messages = warning;
+SELECT landing_source('landing_since', '/items', '{"params": {"per_page": 100}, "cursor": {"path": "$.updated_at", "param": "since", "lookback": "30 minutes"}}');
+RESET client_min_messages;
+CALL dataops._test_fetch('landing_since');
+CALL dataops._test_fetch('landing_since');
+SELECT * FROM landed('landing_since');
+SELECT value FROM dataops.cursor WHERE source = 'landing_since';
+
+\echo == nothing new
+SET client_min_messages = warning;
+SELECT landing_source('landing_etag', '/etag'), landing_source('landing_empty', '/empty');
+RESET client_min_messages;
+CALL dataops._test_fetch('landing_etag', 'landing_lake');
+CALL dataops._test_fetch('landing_etag', 'landing_lake');
+CALL dataops._test_fetch('landing_empty', 'landing_lake');
+SELECT * FROM landed('landing_etag');
+SELECT count(*) FROM dataops.list_objects('landing_lake', 'raw/landing_empty');
+
+\echo == one traversal and cursor a shard, one batch a shard
+SET client_min_messages = warning;
+SELECT landing_source('landing_each', '/items', '{"params": {"total": "{item}"}, "for_each": "SELECT generate_series(1, 3)"}');
+RESET client_min_messages;
+CALL dataops._test_fetch('landing_each', 'landing_lake');
+SELECT shard, pages, records FROM dataops.batch WHERE source = 'landing_each' ORDER BY shard;
+
+\echo == batches of 100 pages; a run that failed on the way goes on, nothing comes twice
+SET client_min_messages = warning;
+SELECT landing_source('landing_long', '/items', '{"params": {"total": 250}, "paginate": {"type": "page", "limit": 1, "limit_param": "per_page"}}');
+RESET client_min_messages;
+SET dataops.fault = 'land_before_commit:error:3';
+CALL dataops._test_fetch('landing_long', 'landing_lake', run => '018f0000-0000-7000-8000-000000000001');
+RESET dataops.fault;
+SELECT * FROM landed('landing_long');
+CALL dataops._test_fetch('landing_long', 'landing_lake', run => '018f0000-0000-7000-8000-000000000001');
+SELECT * FROM landed('landing_long');
+SELECT count(*) FROM dataops.list_objects('landing_lake', 'raw/landing_long');
+SELECT state, count(*) FROM dataops.intent WHERE name LIKE 'raw/landing_long/%' GROUP BY state ORDER BY state;
+-- the run came to its end: asked once more, it lands nothing
+CALL dataops._test_fetch('landing_long', 'landing_lake', run => '018f0000-0000-7000-8000-000000000001');
+SELECT * FROM landed('landing_long');
+
+\echo == a table with a trigger is filled by ordinary inserts
+CREATE FUNCTION landing_count() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.record := NEW.record || '{"seen": true}'; RETURN NEW; END $$;
+CREATE TRIGGER seen BEFORE INSERT ON raw.landing_found FOR EACH ROW EXECUTE FUNCTION landing_count();
+CALL dataops._test_fetch('landing_found');
+SELECT record ? 'seen', count(*) FROM raw.landing_found GROUP BY 1 ORDER BY 1;
+
+\echo == an index that the owner made is kept
+CREATE INDEX landing_by_id ON raw.landing_page ((record->>'id'));
+CALL dataops._test_fetch('landing_page');
+SET enable_seqscan = off;
+SELECT count(*) FROM raw.landing_page WHERE record->>'id' = '7';
+RESET enable_seqscan;
+
+\echo == stopping at the page cap says so
+SET client_min_messages = warning;
+SELECT dataops.alter_source('landing_found', '{"paginate": {"type": "link_header", "max_pages": 2}}');
+CALL dataops._test_fetch('landing_found');
+
+SELECT count(dataops.drop_source('landing_' || name)) FROM unnest('{page,offset,cursor,next,link,found,window,since,etag,empty,each,long}'::text[]) name;
+DROP TABLE raw.landing_page, raw.landing_offset, raw.landing_cursor, raw.landing_next, raw.landing_link, raw.landing_found, raw.landing_window,
+    raw.landing_since, raw.landing_etag, raw.landing_empty, raw.landing_each, raw.landing_long;
+DROP SERVER landing_api, landing_lake;
+DROP FUNCTION landing_source, landed, landing_count;
+\connect - postgres
+REVOKE USAGE ON FOREIGN DATA WRAPPER dataops_file FROM app;

@@ -1,0 +1,91 @@
+-- HTTP sources: everything is checked when they are defined; the raw table is there from then on, and guarded.
+\getenv url DATAOPS_TEST_URL
+CREATE SERVER source_api FOREIGN DATA WRAPPER dataops_http OPTIONS (url :'url');
+
+SELECT dataops.create_http_source('source_items', 'source_api', '/items', params => '{"total": 25}',
+    paginate => '{"type": "page", "limit": 10, "limit_param": "per_page"}', key => '{id}');
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull FROM pg_attribute a
+WHERE a.attrelid = 'raw.source_items'::regclass AND a.attnum > 0 ORDER BY a.attnum;
+SELECT relowner::regrole, pg_get_partkeydef(oid) FROM pg_class WHERE oid = 'raw.source_items'::regclass;
+SELECT count(*) FROM pg_inherits WHERE inhparent = 'raw.source_items'::regclass;
+
+\echo == what is wrong is named
+SELECT dataops.create_http_source('Bad Name', 'source_api');
+SELECT dataops.create_http_source('bad', 'source_apy');
+SELECT dataops.create_http_source('bad', 'source_api', 'items');
+SELECT dataops.create_http_source('bad', 'source_api', '/items?x=1');
+SELECT dataops.create_http_source('bad', 'source_api', '/items/{strat}');
+SELECT dataops.create_http_source('bad', 'source_api', '/items/{start:YYYY-MM-QQ}');
+SELECT dataops.create_http_source('bad', 'source_api', params => '{"a": {"b": 1}}');
+SELECT dataops.create_http_source('bad', 'source_api', records => '$.data[0]');
+SELECT dataops.create_http_source('bad', 'source_api', paginate => '{"type": "pages"}');
+SELECT dataops.create_http_source('bad', 'source_api', paginate => '{"type": "page", "paramm": "p"}');
+SELECT dataops.create_http_source('bad', 'source_api', paginate => '{"type": "window", "start": "s", "end": "e", "limit": 10}');
+SELECT dataops.create_http_source('bad', 'source_api', paginate => '{"type": "cursor", "param": "c", "path": "next"}');
+SELECT dataops.create_http_source('bad', 'source_api', cursor => '{"path": "$.a[b]"}');
+SELECT dataops.create_http_source('bad', 'source_api', headers => '{"Authorization": "Bearer x"}');
+SELECT dataops.create_http_source('bad', 'source_api', headers => '{"X Y": "z"}');
+SELECT dataops.create_http_source('bad', 'source_api', status => '{"404": "skipp"}');
+SELECT dataops.create_http_source('bad', 'source_api', retry => '{"attempts": 0}');
+SELECT dataops.create_http_source('bad', 'source_api', rate_limit => '{"per": "1 minute"}');
+SELECT dataops.create_http_source('bad', 'source_api', body => '{"a": 1}');
+SELECT dataops.create_http_source('bad', 'source_api', method => 'PUT');
+SELECT dataops.create_http_source('bad', 'source_api', for_each => 'SELECT 1, 2');
+SELECT dataops.create_http_source('bad', 'source_api', for_each => 'DELETE FROM x');
+SELECT dataops._define_source('bad', '{"server": "source_api", "pagination": {}}');
+SELECT count(*) FROM pg_class WHERE relname = 'bad';
+
+\echo == replacing, altering
+SELECT dataops.create_http_source('source_items', 'source_api', '/items');
+SELECT dataops.alter_source('source_items', '{"params": {"total": 5}, "key": null}');
+SELECT dataops.alter_source('source_items', '{"parms": {}}');
+SELECT dataops.alter_source('source_itms', '{}');
+
+\echo == a table that is in the way
+CREATE TABLE raw.source_taken (x integer);
+SELECT dataops.create_http_source('source_taken', 'source_api');
+DROP TABLE raw.source_taken;
+
+\echo == raw records stay as they came in
+INSERT INTO raw.source_items VALUES (gen_random_uuid(), 1, 1, now(), '{"id": 1}');
+\set VERBOSITY sqlstate
+UPDATE raw.source_items SET page = 2;
+DELETE FROM raw.source_items;
+\set VERBOSITY terse
+TRUNCATE raw.source_items;
+DO $$
+DECLARE
+    leaf regclass;
+BEGIN
+    FOR leaf IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'raw.source_items'::regclass LOOP
+        BEGIN
+            EXECUTE format('TRUNCATE %s', leaf);
+            RAISE WARNING 'TRUNCATE of a partition was not refused';
+        EXCEPTION WHEN object_not_in_prerequisite_state THEN
+            NULL;
+        END;
+    END LOOP;
+END
+$$;
+SELECT count(*) FROM raw.source_items;
+
+\echo == preview
+SELECT ordinal, record FROM dataops.preview('source_items', 2) WHERE record IS NOT NULL;
+SELECT regexp_replace(note, 'http://[^ ]*', 'URL') FROM dataops.preview('source_items', 2) WHERE note IS NOT NULL;
+SELECT dataops.create_http_source('source_link', 'source_api', '/items/link');
+SELECT regexp_replace(note, 'http://[^ ]*', 'URL') FROM dataops.preview('source_link', 0) WHERE note IS NOT NULL;
+SELECT dataops.create_http_source('source_html', 'source_api', '/html');
+SELECT * FROM dataops.preview('source_html');
+
+\echo == a fetch step: one for a source, of the same owner, with an archive that can be used
+SELECT dataops.create_pipeline('source_pipeline'), dataops.create_pipeline('source_second');
+SELECT dataops.add_fetch('source_pipeline', 'source_link', archive => 'source_api');
+SELECT dataops.add_fetch('source_pipeline', 'source_lnk');
+SELECT dataops.add_fetch('source_pipeline', 'source_link');
+SELECT dataops.add_fetch('source_second', 'source_link');
+SELECT dataops.drop_source('source_link');
+SELECT dataops.drop_pipeline('source_pipeline'), dataops.drop_pipeline('source_second');
+SELECT dataops.drop_source('source_link'), dataops.drop_source('source_html'), dataops.drop_source('source_items');
+SET client_min_messages = warning;
+DROP TABLE raw.source_link, raw.source_html, raw.source_items;
+DROP SERVER source_api;
