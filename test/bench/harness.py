@@ -150,8 +150,8 @@ class Bench:
 class Variant:
     """One way of doing a job.  before(round) and after(round) are not measured; sql(round) is."""
 
-    def __init__(self, name, sql, before=None, after=None, rounds=None):
-        self.name, self.sql, self.before, self.after, self.rounds = name, sql, before, after, rounds
+    def __init__(self, name, sql, before=None, after=None):
+        self.name, self.sql, self.before, self.after = name, sql, before, after
 
 
 def measure_variants(bench, title, variants):
@@ -160,8 +160,6 @@ def measure_variants(bench, title, variants):
     print(f"\n{title}", flush=True)
     for number in range(bench.rounds):
         for variant in variants:
-            if variant.rounds is not None and number >= variant.rounds:
-                continue
             if variant.before:
                 variant.before(number)
             result = bench.measure(variant.sql(number) if callable(variant.sql) else variant.sql)

@@ -51,7 +51,7 @@ class Shape:
             self.digest = digest
         return after
 
-    def variant(self, label, name, sql, times=1, archive=None, by_hand=False, rounds=None):
+    def variant(self, label, name, sql, times=1, archive=None, by_hand=False):
         total = self.bench.records * times
 
         def before(_):
@@ -63,7 +63,7 @@ class Shape:
                     SELECT dataops.create_pipeline('{name}');
                     SELECT dataops.add_fetch('{name}', '{name}', archive => '{archive or ''}');""")
 
-        return Variant(label, sql, before, self.check(name, total), rounds)
+        return Variant(label, sql, before, self.check(name, total))
 
     def variants(self):
         shape = self.shape
@@ -79,7 +79,7 @@ class Shape:
                            archive="lake")
         if shape == "tweets":
             yield self.variant("dataops from HTTP, three times the records", f"{shape}_long",
-                               f"CALL dataops.run('{shape}_long');", times=3, rounds=1)
+                               f"CALL dataops.run('{shape}_long');", times=3)
 
 
 def row(name, results, base, records, times):
@@ -106,7 +106,7 @@ def measure_shape(bench, shape):
 
 
 def run(bench):
-    return "\n\n".join(["## Landing", __doc__ and TEXT] + [measure_shape(bench, shape) for shape in SHAPES])
+    return "\n\n".join(["## Landing", TEXT] + [measure_shape(bench, shape) for shape in SHAPES])
 
 
 TEXT = """All variants fill a table with the same definition: that of a raw table, partitioned by month, with its BRIN

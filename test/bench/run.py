@@ -29,9 +29,10 @@ Made by `make bench RECORDS={records} ROUNDS={rounds}` on {date}. **Ratios first
 compares variants that ran in turn on the same one, round after round. Seconds are medians with the smallest and largest
 of {rounds} rounds.
 
-{machine} Server, client and the API that is landed from share it. PostgreSQL {version}, durability on (`fsync`,
-`synchronous_commit`), autovacuum off, `jit` off, `shared_buffers` {buffers}; a checkpoint before each measurement, a
-new session for each.
+{machine}
+The server, its client and the API that is landed from share it. PostgreSQL {version}, durability on (`fsync`,
+`synchronous_commit`), autovacuum and `jit` off, `shared_buffers` {buffers}; before each measurement a checkpoint, for
+each a new session. No variant is shown that did not do its work: rows, their content and verdicts are compared.
 """
 
 
