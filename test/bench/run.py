@@ -39,7 +39,8 @@ each a new session. No variant is shown that did not do its work: rows, their co
 def machine():
     with open("/proc/meminfo") as info:
         gigabytes = int(re.search(r"MemTotal:\s+(\d+)", info.read()).group(1)) / 1024 / 1024
-    return f"A virtual machine with {os.cpu_count()} cores and {gigabytes:.0f} GB of memory."
+    return (f"A machine with {os.cpu_count()} cores and {gigabytes:.0f} GB of memory; load when the run began "
+            f"{os.getloadavg()[0]:.1f}, of other work on it.")
 
 
 def head(bench):
