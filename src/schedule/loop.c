@@ -482,7 +482,7 @@ loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 		last.hint = psprintf("SELECT dataops.retry('%s')", uuid_text(&run->id));
 		last.sqlstate = end.sqlstate ? pstrdup(end.sqlstate) : NULL;
 		MemoryContextDelete(run_memory);
-		if (strcmp(last.state, "succeeded") != 0)
+		if (strcmp(last.state, "succeeded") != 0 || options->step_limit > 0)
 			return last;		/* what comes after it waits for the repair or the next tick */
 	}
 }

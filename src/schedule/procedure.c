@@ -171,7 +171,8 @@ queue_runs(Definition *pipeline, const RunRequest *request)
 
 	check_steps_exist(request);
 	if (request->has_range)
-		ranges = plan_ranges_within(pipeline, request->env, request->range, request->steps != NIL);
+		ranges = plan_ranges_within(pipeline, request->env, request->range, request->steps != NIL,
+									GetCurrentTimestamp());
 	else
 		ranges = plan_ranges(pipeline, request->env, GetCurrentTimestamp());
 	foreach(cell, ranges)
@@ -179,7 +180,8 @@ queue_runs(Definition *pipeline, const RunRequest *request)
 										request->steps));
 	if (ids == NIL)
 		ereport(NOTICE,
-				errmsg("pipeline \"%s\" has nothing to do: all intervals are done", pipeline->object),
+				errmsg("pipeline \"%s\" has nothing to do: all intervals are done",
+					   pipeline->object),
 				errhint("SELECT dataops.retry(run_id, from_step => '...') does steps of a run again."));
 	return ids;
 }
