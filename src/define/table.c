@@ -270,7 +270,7 @@ missing_columns(const ModelSpec *model, Relation table, List *columns)
 	return missing;
 }
 
-void
+bool
 table_ensure(const ModelSpec *model, List *columns, Jsonb *previous)
 {
 	RangeVar   *target = tree_relation(model->target);
@@ -282,7 +282,7 @@ table_ensure(const ModelSpec *model, List *columns, Jsonb *previous)
 	if (!OidIsValid(existing))
 	{
 		create_table(model, target, columns);
-		return;
+		return true;
 	}
 	if (previous != NULL)
 		spec_each(previous, check_former_column, &former);
@@ -298,6 +298,7 @@ table_ensure(const ModelSpec *model, List *columns, Jsonb *previous)
 	if (model->strategy == STRATEGY_MERGE)
 		check_unique_key(model, existing);
 	add_columns(target, missing);
+	return false;
 }
 
 void
