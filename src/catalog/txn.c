@@ -25,10 +25,23 @@ static bool txn_open = false;
 static Oid	user_at_begin;
 static int	security_at_begin;
 
+/* An error that no guard catches leaves by itself; the next procedure of the session begins anew. */
+static void
+forget_at_abort(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT)
+		txn_open = false;
+}
+
 void
 txn_begin(Run *run)
 {
+	static bool registered = false;
+
 	Assert(!txn_open);
+	if (!registered)
+		RegisterXactCallback(forget_at_abort, NULL);
+	registered = true;
 	if (run->in_worker)
 	{
 		SetCurrentStatementStartTimestamp();

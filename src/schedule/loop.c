@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 
+#include "catalog/lock.h"
 #include "catalog/spec.h"
 #include "catalog/txn.h"
 #include "core/compat.h"
@@ -63,6 +64,9 @@ disarm_time_limit(void)
 {
 	if (step_timeout != MAX_TIMEOUTS)
 		disable_timeout(step_timeout, false);
+	/* it may have struck when the step had ended already: that is no cancel of the next one */
+	if (step_timed_out)
+		QueryCancelPending = false;
 }
 
 /* ---- attempts ---- */
@@ -164,6 +168,17 @@ source_stage(Run *run, Step *step, long *wait_ms)
 	return result;
 }
 
+/*
+ * SQL of the step may have dropped the lock.  Its failure can still be recorded, unless somebody
+ * else works on the pipeline by now: then the record finds neither the lock nor its claim.
+ */
+static void
+regain_lock(Run *run)
+{
+	if (!lock_is_held(run->pipeline, run->env))
+		(void) lock_acquire(run->memory, run->pipeline, run->env);
+}
+
 /* The failure that an error of a stage is, recorded in a transaction of its own. */
 static StageResult
 record_error(Run *run, Step *step, ErrorData *error, long *wait_ms)
@@ -181,6 +196,7 @@ record_error(Run *run, Step *step, ErrorData *error, long *wait_ms)
 	}
 	result.retry = result.sqlstate != ERRCODE_INSUFFICIENT_PRIVILEGE;
 	*wait_ms = decide_retry(step, &result);
+	regain_lock(run);
 	txn_begin(run);
 	ledger_step_finish(run, step, &result);
 	txn_commit(run);

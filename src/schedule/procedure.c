@@ -284,7 +284,7 @@ read_head(const pg_uuid_t *id, MemoryContext memory)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	head = ledger_head(id);
-	definition_check_level(head->owner, "viewer", "pipeline", head->pipeline);
+	definition_check_level(head->owner, "operator", "pipeline", head->pipeline);
 	PopActiveSnapshot();
 	SPI_commit();
 	MemoryContextSwitchTo(memory);
