@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "catalog/installation.h"
+#include "catalog/interval.h"
 #include "catalog/ledger.h"
 #include "catalog/spec.h"
 #include "catalog/sql.h"
@@ -294,6 +295,7 @@ dataops_drop_pipeline(PG_FUNCTION_ARGS)
 	sql_add_text(&args, name);
 	sql_add_text(&args, env);
 	sql_run_own(unschedule, &args);
-	ledger_forget(name, env);
+	ledger_cancel_all(name, env);
+	interval_forget(name, env);
 	PG_RETURN_TEXT_P(cstring_to_text(name));
 }

@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 
+#include "catalog/interval.h"
 #include "catalog/lock.h"
 #include "catalog/spec.h"
 #include "catalog/txn.h"
@@ -393,7 +394,7 @@ finish_run(Run *run, RunEnd *end, bool interrupted)
 		end->state = end->next_attempt_at != 0 ? "waiting" : "succeeded";
 	txn_begin(run);
 	if (strcmp(end->state, "succeeded") == 0 && !run->partial)
-		ledger_interval_done(run);
+		interval_done(run);
 	ledger_finish(run, end);
 	FAULT_POINT("run_before_commit");
 	txn_commit(run);
@@ -448,8 +449,12 @@ static Run *
 claim_next(const char *pipeline, const char *env, const LoopOptions *options, MemoryContext memory)
 {
 	/* a stand-in that carries what transactions need before the run is known */
-	Run			claimant = {.pipeline = unconstify(char *, pipeline), .env = unconstify(char *, env),
-							.in_worker = options->in_worker, .memory = memory};
+	Run			claimant = {
+		.pipeline = unconstify(char *, pipeline),
+		.env = unconstify(char *, env),
+		.in_worker = options->in_worker,
+		.memory = memory
+	};
 	Run		   *run = NULL;
 	ListCell   *cell;
 
