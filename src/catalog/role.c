@@ -114,12 +114,31 @@ dataops_revoke_role(PG_FUNCTION_ARGS)
 typedef struct Viewer
 {
 	Oid			user;
-	bool		is_admin;
+	int			rank;			/* of the user's highest level in levels[], -1 without one */
 } Viewer;
+
+static int
+level_rank(const char *level)
+{
+	for (int i = 0; i < lengthof(levels); i++)
+		if (strcmp(level, levels[i]) == 0)
+			return i;
+	elog(ERROR, "level \"%s\" does not exist", level);
+}
+
+static int
+highest_rank(Oid role)
+{
+	int			rank = lengthof(levels) - 1;
+
+	while (rank >= 0 && !role_has_level(role, levels[rank]))
+		rank--;
+	return rank;
+}
 
 PG_FUNCTION_INFO_V1(dataops__may_see);
 
-/* _may_see(owner) → may the current user, who reads the view, see what "owner" owns? */
+/* _may_see(owner, level) → does the current user have the rights of the owner, or that level? */
 Datum
 dataops__may_see(PG_FUNCTION_ARGS)
 {
@@ -127,12 +146,14 @@ dataops__may_see(PG_FUNCTION_ARGS)
 
 	if (!PG_ARGISNULL(0) && has_privs_of_role(GetUserId(), PG_GETARG_OID(0)))
 		PG_RETURN_BOOL(true);
+	if (PG_ARGISNULL(1))
+		PG_RETURN_BOOL(false);
 	if (viewer == NULL || viewer->user != GetUserId())
 	{
 		viewer = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(Viewer));
 		viewer->user = GetUserId();
-		viewer->is_admin = role_has_level(viewer->user, "admin");
+		viewer->rank = highest_rank(viewer->user);
 		fcinfo->flinfo->fn_extra = viewer;
 	}
-	PG_RETURN_BOOL(viewer->is_admin);
+	PG_RETURN_BOOL(viewer->rank >= level_rank(text_to_cstring(PG_GETARG_TEXT_PP(1))));
 }

@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "catalog/interval.h"
 #include "catalog/spec.h"
 #include "core/compat.h"
 
@@ -44,7 +45,8 @@ plan_times(Jsonb *spec, const char *what, PipelineTimes *times)
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"every\" of %s mixes months with days or hours", what),
 				errhint("Use whole months or years, or days and smaller units."));
-	if (times->delay && (times->delay->month < 0 || times->delay->day < 0 || times->delay->time < 0))
+	if (times->delay &&
+		(times->delay->month < 0 || times->delay->day < 0 || times->delay->time < 0))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"delay\" of %s is negative", what));
@@ -69,7 +71,9 @@ month_number(TimestampTz at)
 	fsec_t		fsec;
 
 	if (timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0)
-		ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range"));
+		ereport(ERROR,
+				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				errmsg("timestamp out of range"));
 	return tm.tm_year * 12 + tm.tm_mon - 1;
 }
 
@@ -174,11 +178,11 @@ plan_ranges(Definition *pipeline, const char *env, TimestampTz now)
 		TimeRange  *range = palloc(sizeof(TimeRange));
 
 		range->from_ts = Max(times.start_at,
-							 ledger_last_end(pipeline->object, env, horizon.to_ts));
+							 interval_last_end(pipeline->object, env, horizon.to_ts));
 		range->to_ts = Max(horizon.to_ts, range->from_ts);
 		return list_make1(range);
 	}
-	ranges = ledger_missing(pipeline->object, env, horizon.from_ts,
+	ranges = interval_missing(pipeline->object, env, horizon.from_ts,
 							boundary(horizon.to_ts - 1, &times, 0), horizon.to_ts);
 	return strcmp(times.catchup, "each") == 0 ? separate(ranges, &times) : ranges;
 }
@@ -201,7 +205,7 @@ plan_ranges_within(Definition *pipeline, const char *env, TimeRange range, bool 
 	}
 	/* an interval that is still open must not be kept as done */
 	end = Min(range.to_ts, boundary(shift(now, times.delay, -1), &times, 0));
-	ranges = ledger_missing(pipeline->object, env, Max(range.from_ts, times.start_at), end, end);
+	ranges = interval_missing(pipeline->object, env, Max(range.from_ts, times.start_at), end, end);
 	return strcmp(times.catchup, "each") == 0 ? separate(ranges, &times) : ranges;
 }
 

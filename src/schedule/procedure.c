@@ -92,7 +92,8 @@ procedure_begin(FunctionCallInfo fcinfo, const char *what)
 		ereport(ERROR,
 				errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				errmsg("%s commits, so it needs to be a statement of its own", what),
-				errhint("Call it outside of a transaction block, function and multi-statement string; inside one use dataops.start()."));
+				errhint("Call it outside of a transaction block, function and multi-statement "
+						"string; inside one use dataops.start()."));
 	memory = AllocSetContextCreate(PortalContext, "dataops procedure", ALLOCSET_DEFAULT_SIZES);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	MemoryContextSwitchTo(memory);
@@ -181,7 +182,8 @@ queue_request(Definition *pipeline, const RunRequest *request)
 		ereport(NOTICE,
 				errmsg("pipeline \"%s\" has nothing to do: all intervals are done",
 					   pipeline->object),
-				errhint("SELECT dataops.retry(run_id, from_step => '...') does steps of a run again."));
+				errhint("SELECT dataops.retry(run_id, from_step => '...') does steps of a run "
+						"again."));
 	return ids;
 }
 
@@ -283,7 +285,7 @@ read_head(const pg_uuid_t *id, MemoryContext memory)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	head = ledger_head(id);
-	definition_check_level(head->owner, "viewer", "pipeline", head->pipeline);
+	definition_check_level(head->owner, "operator", "pipeline", head->pipeline);
 	PopActiveSnapshot();
 	SPI_commit();
 	MemoryContextSwitchTo(memory);
@@ -332,7 +334,8 @@ dataops_wait(PG_FUNCTION_ARGS)
 					errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 					errmsg("run %s of pipeline \"%s\" has not ended: it is %s", uuid_text(&id),
 						   head->pipeline, head->state),
-					errhint("The run goes on. SELECT * FROM dataops.progress shows how far it is."));
+					errhint("The run goes on. SELECT * FROM dataops.progress shows how far it "
+							"is."));
 		latch_sleep(WAIT_POLL_MS);
 	}
 	report_waited(head);
@@ -422,7 +425,8 @@ dataops_retry(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"%s\" is not a version to retry with", version ? version : "null"),
-				errhint("Use 'current' for the definitions as they are now or 'same' for those of the run."));
+				errhint("Use 'current' for the definitions as they are now or 'same' for those of "
+						"the run."));
 	pipeline = definition_get(DEFINITION_PIPELINE, "", head->pipeline, head->env);
 	if (pipeline->owner != head->owner)
 		ereport(ERROR,

@@ -78,6 +78,19 @@ SELECT step, attempt, state, hint FROM dataops.step_runs WHERE run_id = run.last
 SELECT dataops.skip_step(run.last('runs'), 'second', 'too late');
 \set VERBOSITY terse
 
+-- SQL that drops the lock of the run fails, and that is all.
+SELECT dataops.add_sql('runs', 'second', 'SELECT pg_advisory_unlock_all()', after => '{first}');
+CALL dataops.run('runs');
+SELECT state, step, error FROM dataops.runs WHERE run_id = run.last('runs');
+SELECT dataops.add_sql('runs', 'second', 'SELECT 1', after => '{first}');
+SELECT dataops.retry(run.last('runs')) = run.last('runs');
+CALL dataops.wait(run.last('runs'), '30 s');
+-- The time limit of a step
+SELECT dataops.add_sql('runs', 'second', 'SELECT pg_sleep(60)', after => '{first}', timeout => '0.2 s');
+CALL dataops.run('runs');
+SELECT state, step, error FROM dataops.runs WHERE run_id = run.last('runs');
+SELECT dataops.add_sql('runs', 'second', 'SELECT 1', after => '{first}');
+
 -- start, wait and cancel
 UPDATE run.switch SET broken = false;
 SELECT dataops.start('runs') IS NOT NULL;
