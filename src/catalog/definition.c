@@ -224,7 +224,10 @@ role_has_level(Oid role, const char *level)
 void
 definition_check_right(Oid owner, const char *kind, const char *name)
 {
-	if (has_privs_of_role(GetUserId(), owner) || role_has_level(GetUserId(), "admin"))
+	if (has_privs_of_role(GetUserId(), owner))
+		return;
+	/* what is changed runs as its owner: an administrator of dataops is no superuser by that */
+	if (!superuser_arg(owner) && role_has_level(GetUserId(), "admin"))
 		return;
 	ereport(ERROR,
 			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

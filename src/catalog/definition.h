@@ -57,7 +57,10 @@ extern Definition *definition_put(DefinitionKind kind, const char *pipeline, con
 /* Takes the pointer away; versions stay.  False when there was none. */
 extern bool definition_drop(DefinitionKind kind, const char *pipeline, const char *object, const char *env);
 
-/* Throws 42501 unless the current user may act as "owner" or is an administrator. */
+/*
+ * Throws 42501 unless the current user may act as "owner" or is an administrator; what belongs to
+ * a superuser is for superusers alone.
+ */
 extern void definition_check_right(Oid owner, const char *kind, const char *name);
 
 /*

@@ -98,6 +98,11 @@ load(FetchStage *stage)
 	txn_begin(stage->run);
 	MemoryContextSwitchTo(stage->memory);
 	definition = definition_get(DEFINITION_SOURCE, "", stage->step->target, stage->run->env);
+	if (definition->owner != stage->run->owner)
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("source \"%s\" and pipeline \"%s\" have different owners",
+					   stage->step->target, stage->run->pipeline));
 	stage->source = source_spec_read(stage->step->target, definition->spec);
 	stage->connection = connection_open(stage->source->server, stage->run->owner);
 	stage->secret = connection_secret(stage->connection, stage->memory);
