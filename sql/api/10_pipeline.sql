@@ -49,7 +49,7 @@ COMMENT ON FUNCTION dataops.drop_step(text, text) IS 'Takes a step out of its pi
 
 CREATE OR REPLACE FUNCTION dataops.drop_pipeline(name text) RETURNS text
 LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dataops_drop_pipeline';
-COMMENT ON FUNCTION dataops.drop_pipeline(text) IS 'Drops a pipeline with its steps, checks and schedule. Targets, raw tables and the record of its runs stay.';
+COMMENT ON FUNCTION dataops.drop_pipeline(text) IS 'Drops a pipeline with its steps, checks and schedule, cancels what had still to run and forgets which intervals are done. Targets, raw tables and the record of its runs stay.';
 
 REVOKE ALL ON FUNCTION
     dataops._create_pipeline(text, jsonb, boolean),

@@ -221,18 +221,27 @@ role_has_level(Oid role, const char *level)
 	return sql_bool(sql_run_own(sql, &args), 0, 1);
 }
 
-void
-definition_check_right(Oid owner, const char *kind, const char *name)
+pg_noreturn static void
+refuse_access(Oid owner, const char *kind, const char *name)
 {
-	if (has_privs_of_role(GetUserId(), owner))
-		return;
-	/* what is changed runs as its owner: an administrator of dataops is no superuser by that */
-	if (!superuser_arg(owner) && role_has_level(GetUserId(), "admin"))
-		return;
 	ereport(ERROR,
 			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			errmsg("permission denied for %s \"%s\"", kind, name),
 			errdetail("It belongs to role \"%s\".", GetUserNameFromId(owner, true)));
+}
+
+void
+definition_check_right(Oid owner, const char *kind, const char *name)
+{
+	if (!has_privs_of_role(GetUserId(), owner))
+		refuse_access(owner, kind, name);
+}
+
+void
+definition_check_level(Oid owner, const char *level, const char *kind, const char *name)
+{
+	if (!has_privs_of_role(GetUserId(), owner) && !role_has_level(GetUserId(), level))
+		refuse_access(owner, kind, name);
 }
 
 void

@@ -14,6 +14,9 @@
 #include "utils/jsonb.h"
 #include "utils/uuid.h"
 
+/* The environment that always exists. */
+#define DEFAULT_ENV "prod"
+
 typedef enum DefinitionKind
 {
 	DEFINITION_SOURCE,
@@ -58,10 +61,14 @@ extern Definition *definition_put(DefinitionKind kind, const char *pipeline, con
 extern bool definition_drop(DefinitionKind kind, const char *pipeline, const char *object, const char *env);
 
 /*
- * Throws 42501 unless the current user may act as "owner" or is an administrator; what belongs to
- * a superuser is for superusers alone.
+ * 42501, naming the object, unless the current user has the owner's rights.  For all that decides
+ * what runs with them: no level of dataops lends the rights of another role.
  */
 extern void definition_check_right(Oid owner, const char *kind, const char *name);
+
+/* As definition_check_right(), but a level of dataops ("viewer" … "admin") is enough as well. */
+extern void definition_check_level(Oid owner, const char *level, const char *kind,
+								   const char *name);
 
 /*
  * Has "role" been given "level" or a higher one by grant_role(), itself or through a membership?

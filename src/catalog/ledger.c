@@ -107,6 +107,16 @@ check_same_owner(const Run *run, const Definition *definition)
 				errhint("Cancel this run and start the pipeline anew."));
 }
 
+/* What the pipeline pins for its steps. */
+static void
+load_pipeline(Run *run, Jsonb *spec)
+{
+	char	   *on_failure = spec_text(spec, "on_failure", "the pipeline");
+
+	run->timezone = spec_text(spec, "timezone", "the pipeline");
+	run->hold = on_failure != NULL && strcmp(on_failure, "hold") == 0;
+}
+
 /* Fills run->steps, their checks and what the pipeline pins, from the versions the run stores. */
 static void
 load_definitions(Run *run, List *definitions, List *only)
@@ -122,7 +132,7 @@ load_definitions(Run *run, List *definitions, List *only)
 		if (definition->kind == DEFINITION_CHECK)
 			checks = lappend(checks, definition);
 		else if (definition->kind == DEFINITION_PIPELINE)
-			run->timezone = spec_text(definition->spec, "timezone", "the pipeline");
+			load_pipeline(run, definition->spec);
 		else if (definition->kind == DEFINITION_STEP)
 		{
 			ListCell   *name;
@@ -488,7 +498,7 @@ RunHead *
 ledger_head(const pg_uuid_t *id)
 {
 	static const char sql[] =
-		"SELECT pipeline, env, state, owner, failed_step, error, hint, next_attempt_at "
+		"SELECT pipeline, env, state, owner, failed_step, error, hint, next_attempt_at, claim "
 		"FROM dataops.run WHERE id = $1";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
@@ -509,38 +519,95 @@ ledger_head(const pg_uuid_t *id)
 	head->error = sql_text(rows, 0, 6);
 	head->hint = sql_text(rows, 0, 7);
 	head->next_attempt_at = sql_timestamptz(rows, 0, 8);
+	head->claim = sql_bigint(rows, 0, 9);
 	return head;
 }
 
 void
-ledger_requeue(const pg_uuid_t *id, bool current, List *redo)
+ledger_requeue(const RunHead *head, bool current, List *redo)
 {
 	static const char sql[] =
 		"UPDATE dataops.run r SET state = 'queued', resumes = 0, cancel_requested = false, redo = $3, "
-		" redo_claim = claim, definitions = CASE WHEN $2 THEN (SELECT array_agg(p.definition ORDER BY p.kind, p.position) "
-		"  FROM dataops.deployment p WHERE p.env = r.env AND (p.pipeline = r.pipeline "
-		"  OR p.kind = 'pipeline' AND p.object = r.pipeline)) ELSE definitions END "
-		"WHERE id = $1";
+		" redo_claim = claim, next_attempt_at = NULL, definitions = CASE WHEN $2 "
+		"  THEN (SELECT array_agg(p.definition ORDER BY p.kind, p.position) "
+		"   FROM dataops.deployment p WHERE p.env = r.env AND (p.pipeline = r.pipeline "
+		"   OR p.kind = 'pipeline' AND p.object = r.pipeline)) ELSE definitions END "
+		"WHERE id = $1 AND claim = $4";
 	SqlArgs		args = {0};
 
-	sql_add_uuid(&args, id);
+	sql_add_uuid(&args, &head->id);
 	sql_add_bool(&args, current);
 	sql_add_texts(&args, redo);
-	sql_run_own(sql, &args);
+	sql_add_int(&args, head->claim);
+	if (sql_run_own(sql, &args)->count != 1)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_IN_USE),
+				errmsg("run %s of pipeline \"%s\" has just been started", uuid_text(&head->id),
+					   head->pipeline));
 }
 
-bool
+List *
+ledger_requeue_unfinished(const char *pipeline, const char *env, TimeRange within)
+{
+	static const char sql[] =
+		"WITH done AS (SELECT coalesce(range_agg(tstzrange(start_at, end_at)), '{}') AS ranges "
+		" FROM dataops.interval WHERE pipeline = $1 AND env = $2 AND start_at < end_at) "
+		"SELECT array_agg(r.id ORDER BY r.from_ts) FROM dataops.run r, done "
+		"WHERE r.pipeline = $1 AND r.env = $2 AND r.steps IS NULL "
+		"AND r.state IN ('failed', 'cancelled') "
+		"AND r.from_ts < r.to_ts AND tstzrange(r.from_ts, r.to_ts) && tstzrange($3, $4) "
+		"AND NOT tstzrange(r.from_ts, r.to_ts) && ranges "
+		"AND NOT EXISTS (SELECT FROM dataops.run later WHERE later.pipeline = $1 "
+		" AND later.env = $2 AND later.steps IS NULL AND later.id > r.id "
+		" AND later.from_ts < later.to_ts "
+		" AND tstzrange(later.from_ts, later.to_ts) && tstzrange(r.from_ts, r.to_ts))";
+	SqlArgs		args = {0};
+	List	   *ids;
+	ListCell   *cell;
+
+	sql_add_text(&args, pipeline);
+	sql_add_text(&args, env);
+	sql_add_timestamptz(&args, within.from_ts);
+	sql_add_timestamptz(&args, within.to_ts);
+	ids = sql_uuids(sql_run_own(sql, &args), 0, 1);
+	foreach(cell, ids)
+		ledger_requeue(ledger_head(lfirst(cell)), true, NIL);
+	return ids;
+}
+
+CancelOutcome
 ledger_request_cancel(const pg_uuid_t *id)
 {
 	static const char sql[] =
 		"UPDATE dataops.run SET cancel_requested = (state = 'running'), "
-		" finished_at = CASE WHEN state IN ('queued', 'waiting') THEN clock_timestamp() ELSE finished_at END, "
-		" state = CASE WHEN state IN ('queued', 'waiting') THEN 'cancelled' ELSE state END "
-		"WHERE id = $1 RETURNING state = 'cancelled'";
+		" finished_at = CASE state WHEN 'running' THEN NULL ELSE clock_timestamp() END, "
+		" state = CASE state WHEN 'running' THEN state ELSE 'cancelled' END "
+		"WHERE id = $1 AND state IN ('queued', 'waiting', 'running') RETURNING cancel_requested";
 	SqlArgs		args = {0};
+	SqlRows    *rows;
 
 	sql_add_uuid(&args, id);
-	return sql_bool(sql_run_own(sql, &args), 0, 1);
+	rows = sql_run_own(sql, &args);
+	if (rows->count == 0)
+		return CANCEL_TOO_LATE;
+	return sql_bool(rows, 0, 1) ? CANCEL_REQUESTED : CANCEL_DONE;
+}
+
+void
+ledger_forget(const char *pipeline, const char *env)
+{
+	static const char cancel[] =
+		"UPDATE dataops.run SET state = 'cancelled', finished_at = clock_timestamp(), "
+		" error = 'the pipeline was dropped' "
+		"WHERE pipeline = $1 AND env = $2 AND state IN ('queued', 'running', 'waiting')";
+	static const char intervals[] =
+		"DELETE FROM dataops.interval WHERE pipeline = $1 AND env = $2";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, pipeline);
+	sql_add_text(&args, env);
+	sql_run_own(cancel, &args);
+	sql_run_own(intervals, &args);
 }
 
 int

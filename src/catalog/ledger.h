@@ -110,6 +110,7 @@ typedef struct RunHead
 	char	   *error;
 	char	   *hint;
 	TimestampTz next_attempt_at;
+	int			claim;
 } RunHead;
 
 /* 42704 when there is none that the current user may see. */
@@ -117,9 +118,26 @@ extern RunHead *ledger_head(const pg_uuid_t *id);
 
 /*
  * Puts an ended or waiting run back to queued; with "current" it takes the current definitions.
- * "redo" (char *): steps to do again although they succeeded.
+ * "redo" (char *): steps to do again although they succeeded.  55006 when somebody claimed it since
+ * "head" was read.
  */
-extern void ledger_requeue(const pg_uuid_t *id, bool current, List *redo);
+extern void ledger_requeue(const RunHead *head, bool current, List *redo);
+
+/*
+ * Puts runs that failed or were cancelled back to queued, with the current definitions, where they
+ * are the last to have had their range and nothing of it is done: going on with them lands no record
+ * twice, as a new run over the same range would.  Only those that overlap "within".  Returns their
+ * ids (pg_uuid_t *), by range.
+ */
+extern List *ledger_requeue_unfinished(const char *pipeline, const char *env, TimeRange within);
+
+/*
+ * Puts runs that failed or were cancelled back to queued, with the current definitions, where they
+ * are the last to have had their range and nothing of it is done: going on with them lands no record
+ * twice, as a new run over the same range would.  Only those that overlap "within".  Returns their
+ * ids (pg_uuid_t *), by range.
+ */
+extern List *ledger_requeue_unfinished(const char *pipeline, const char *env, TimeRange within);
 
 /* The current steps of a pipeline with their checks: List of Step *, as defined. */
 extern List *ledger_current_steps(Definition *pipeline, const char *env);
@@ -127,8 +145,17 @@ extern List *ledger_current_steps(Definition *pipeline, const char *env);
 /* Records that a step of the run counts as done although it was not attempted. 42704: no such step. */
 extern void ledger_skip_step(const pg_uuid_t *id, const char *step, const char *reason);
 
-/* Asks a run to stop; true when it was only queued or waiting and is cancelled thereby. */
-extern bool ledger_request_cancel(const pg_uuid_t *id);
+typedef enum CancelOutcome
+{
+	CANCEL_TOO_LATE,			/* it had ended */
+	CANCEL_DONE,				/* it was only queued or waiting, and is cancelled now */
+	CANCEL_REQUESTED			/* it is running; whoever works on it obeys */
+} CancelOutcome;
+
+extern CancelOutcome ledger_request_cancel(const pg_uuid_t *id);
+
+/* Of a pipeline that is dropped: cancels what had still to run, forgets which intervals are done. */
+extern void ledger_forget(const char *pipeline, const char *env);
 
 /* The process that holds the pipeline's lock, or 0. */
 extern int	ledger_holder(const char *pipeline, const char *env);

@@ -7,6 +7,7 @@
  */
 #include "core/compat.h"
 
+#include "catalog/definition.h"
 #include "catalog/run.h"
 
 #include "fmgr.h"
@@ -18,7 +19,7 @@
 
 #define ENV_SIZE 64
 
-static const RunScope outside = {.env = "prod", .start_ts = DT_NOBEGIN, .end_ts = DT_NOEND};
+static const RunScope outside = {.env = DEFAULT_ENV, .start_ts = DT_NOBEGIN, .end_ts = DT_NOEND};
 static RunScope current;
 static char current_env[ENV_SIZE];
 static bool inside = false;

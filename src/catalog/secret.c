@@ -318,7 +318,7 @@ next_version(const char *name)
 	rows = sql_run_own(sql, &args);
 	if (rows->count == 0)
 		return 1;
-	definition_check_right(DatumGetObjectId(sql_datum(rows, 0, 1)), "secret", name);
+	definition_check_level(DatumGetObjectId(sql_datum(rows, 0, 1)), "admin", "secret", name);
 	return sql_bigint(rows, 0, 2) + 1;
 }
 

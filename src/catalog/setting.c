@@ -86,7 +86,7 @@ check_variable(const char *env, const char *name)
 	sql_add_text(&args, name);
 	rows = sql_run_own(sql, &args);
 	if (rows->count > 0)
-		definition_check_right(DatumGetObjectId(sql_datum(rows, 0, 1)), "variable", name);
+		definition_check_level(DatumGetObjectId(sql_datum(rows, 0, 1)), "admin", "variable", name);
 }
 
 PG_FUNCTION_INFO_V1(dataops__set_var);

@@ -196,7 +196,7 @@ dataops_accept_check(PG_FUNCTION_ARGS)
 	char	   *reason = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	SqlArgs		args = {0};
 
-	definition_check_right(run->owner, "pipeline", run->pipeline);
+	definition_check_level(run->owner, "operator", "pipeline", run->pipeline);
 	if (verdict_accept(&run->id, check, reason) == 0)
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_OBJECT),

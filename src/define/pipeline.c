@@ -32,7 +32,7 @@ PG_FUNCTION_INFO_V1(dataops_drop_pipeline);
 const char *
 define_env(void)
 {
-	return "prod";
+	return DEFAULT_ENV;
 }
 
 Definition *
@@ -263,7 +263,8 @@ dataops_drop_step(PG_FUNCTION_ARGS)
 Datum
 dataops_drop_pipeline(PG_FUNCTION_ARGS)
 {
-	static const char unschedule[] = "DELETE FROM dataops.schedule WHERE pipeline = $1 AND env = $2";
+	static const char unschedule[] =
+		"DELETE FROM dataops.schedule WHERE pipeline = $1 AND env = $2";
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	const char *env = define_env();
 	SqlArgs		args = {0};
@@ -285,5 +286,6 @@ dataops_drop_pipeline(PG_FUNCTION_ARGS)
 	sql_add_text(&args, name);
 	sql_add_text(&args, env);
 	sql_run_own(unschedule, &args);
+	ledger_forget(name, env);
 	PG_RETURN_TEXT_P(cstring_to_text(name));
 }

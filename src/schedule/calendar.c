@@ -59,23 +59,32 @@ make_tick_job(void *arg)
 	SPI_finish();
 }
 
-static bool
-tick_job_exists(void)
+/* As the caller, whom pg_cron shows his own jobs. */
+static void
+find_tick_job(void *arg)
 {
 	static const char sql[] =
-		"SELECT count(*) FROM cron.job WHERE command = 'CALL dataops.tick()' AND active "
-		"AND username = $1 AND database = current_database()";
-	SqlArgs		args = {0};
+		"SELECT FROM cron.job WHERE active AND command OPERATOR(pg_catalog.=) 'CALL dataops.tick()' "
+		"AND username OPERATOR(pg_catalog.=) CURRENT_USER::pg_catalog.text "
+		"AND database OPERATOR(pg_catalog.=) pg_catalog.current_database()::pg_catalog.text";
 
-	sql_add_text(&args, GetUserNameFromId(GetUserId(), false));
-	return sql_bigint(sql_run_own_once(sql, &args), 0, 1) > 0;
+	SPI_connect();
+	if (SPI_execute(sql, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "unexpected result of a query of cron.job");
+	*(bool *) arg = SPI_processed > 0;
+	SPI_finish();
 }
 
+/* Is the extension here?  A schema "cron" that somebody made himself may hold anything. */
 static bool
 cron_is_here(void)
 {
 	static const char sql[] =
-		"SELECT to_regprocedure('cron.schedule(text,text,text)') IS NOT NULL AND to_regclass('cron.job') IS NOT NULL";
+		"SELECT count(*) = 2 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid "
+		"WHERE e.extname = 'pg_cron' AND d.refclassid = 'pg_extension'::regclass "
+		"AND d.deptype = 'e' AND (d.classid, d.objid) IN "
+		" (('pg_proc'::regclass::oid, to_regprocedure('cron.schedule(text,text,text)')::oid), "
+		"  ('pg_class'::regclass::oid, to_regclass('cron.job')::oid))";
 
 	return sql_bool(sql_run_own(sql, NULL), 0, 1);
 }
@@ -86,12 +95,13 @@ ensure_tick_job(void)
 {
 	ErrorData  *error = NULL;
 	char	   *database = get_database_name(MyDatabaseId);
+	bool		exists = false;
 
 	if (cron_is_here())
 	{
-		if (tick_job_exists())
-			return;
-		error = sql_run_guarded(make_tick_job, NULL);
+		error = sql_run_guarded(find_tick_job, &exists);
+		if (error == NULL && !exists)
+			error = sql_run_guarded(make_tick_job, NULL);
 		if (error == NULL)
 			return;
 	}

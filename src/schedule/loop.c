@@ -454,35 +454,45 @@ claim_next(const char *pipeline, const char *env, const LoopOptions *options, Me
 	return run;
 }
 
+/* A copy in CurrentMemoryContext that outlives the run; its hint is the statement that repairs. */
+static RunEnd
+keep_end(Run *run, const RunEnd *end)
+{
+	RunEnd		kept = {.state = end->state, .next_attempt_at = end->next_attempt_at};
+
+	kept.failed_step = end->failed_step ? pstrdup(end->failed_step) : NULL;
+	kept.error = end->error ? pstrdup(end->error) : NULL;
+	kept.hint = psprintf("SELECT dataops.retry('%s')", uuid_text(&run->id));
+	kept.sqlstate = end->sqlstate ? pstrdup(end->sqlstate) : NULL;
+	return kept;
+}
+
 RunEnd
 loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 			  MemoryContext memory)
 {
 	RunEnd		last = {0};
+	RunEnd		end;
+	bool		go_on = true;
 
-	for (;;)
+	while (go_on)
 	{
 		MemoryContext run_memory = AllocSetContextCreate(memory, "dataops run",
 														 ALLOCSET_DEFAULT_SIZES);
 		Run		   *run = claim_next(pipeline, env, options, run_memory);
-		RunEnd		end;
 
-		if (run == NULL)
+		go_on = run != NULL;
+		if (go_on)
 		{
+			end = execute(run, options);
+			go_on = strcmp(end.state, "succeeded") == 0 ||
+				(strcmp(end.state, "failed") == 0 && !run->hold);
 			MemoryContextSwitchTo(memory);
-			MemoryContextDelete(run_memory);
-			return last;
+			if (last.failed_step == NULL)
+				last = keep_end(run, &end);
 		}
-		end = execute(run, options);
 		MemoryContextSwitchTo(memory);
-		last.state = end.state;
-		last.next_attempt_at = end.next_attempt_at;
-		last.failed_step = end.failed_step ? pstrdup(end.failed_step) : NULL;
-		last.error = end.error ? pstrdup(end.error) : NULL;
-		last.hint = psprintf("SELECT dataops.retry('%s')", uuid_text(&run->id));
-		last.sqlstate = end.sqlstate ? pstrdup(end.sqlstate) : NULL;
 		MemoryContextDelete(run_memory);
-		if (strcmp(last.state, "succeeded") != 0)
-			return last;		/* what comes after it waits for the repair or the next tick */
 	}
+	return last;
 }

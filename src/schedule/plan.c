@@ -123,30 +123,56 @@ separate(List *ranges, const PipelineTimes *times)
 	return pieces;
 }
 
+static void
+times_of(Definition *pipeline, PipelineTimes *times)
+{
+	plan_times(pipeline->spec, psprintf("pipeline \"%s\"", pipeline->object), times);
+}
+
+bool
+plan_has_intervals(Definition *pipeline)
+{
+	PipelineTimes times;
+
+	times_of(pipeline, &times);
+	return times.every != NULL;
+}
+
+TimeRange
+plan_horizon(Definition *pipeline, TimestampTz now)
+{
+	PipelineTimes times;
+	TimeRange	horizon;
+
+	times_of(pipeline, &times);
+	horizon.from_ts = times.start_at;
+	horizon.to_ts = shift(now, times.delay, -1);
+	if (times.every == NULL)
+		return horizon;
+	horizon.to_ts = boundary(horizon.to_ts, &times);
+	if (strcmp(times.catchup, "none") == 0)
+		horizon.from_ts = Max(times.start_at, boundary(horizon.to_ts - 1, &times));
+	return horizon;
+}
+
 List *
 plan_ranges(Definition *pipeline, const char *env, TimestampTz now)
 {
-	const char *what = psprintf("pipeline \"%s\"", pipeline->object);
 	PipelineTimes times;
-	TimestampTz end;
-	TimestampTz last;
+	TimeRange	horizon = plan_horizon(pipeline, now);
 	List	   *ranges;
 
-	plan_times(pipeline->spec, what, &times);
-	end = shift(now, times.delay, -1);
+	times_of(pipeline, &times);
 	if (times.every == NULL)
 	{
 		TimeRange  *range = palloc(sizeof(TimeRange));
 
 		range->from_ts = Max(times.start_at, ledger_last_end(pipeline->object, env));
-		range->to_ts = Max(end, range->from_ts);
+		range->to_ts = Max(horizon.to_ts, range->from_ts);
 		return list_make1(range);
 	}
-	end = boundary(end, &times);
-	last = boundary(end - 1, &times);
-	if (strcmp(times.catchup, "none") == 0)
-		return ledger_missing(pipeline->object, env, Max(last, times.start_at), last, end);
-	ranges = ledger_missing(pipeline->object, env, times.start_at, last, end);
+	ranges = ledger_missing(pipeline->object, env, horizon.from_ts,
+							boundary(horizon.to_ts - 1, &times), horizon.to_ts);
 	return strcmp(times.catchup, "each") == 0 ? separate(ranges, &times) : ranges;
 }
 
@@ -156,7 +182,7 @@ plan_ranges_within(Definition *pipeline, const char *env, TimeRange range, bool 
 	PipelineTimes times;
 	List	   *ranges;
 
-	plan_times(pipeline->spec, psprintf("pipeline \"%s\"", pipeline->object), &times);
+	times_of(pipeline, &times);
 	if (times.every == NULL || partial)
 	{
 		TimeRange  *whole = palloc(sizeof(TimeRange));

@@ -27,6 +27,12 @@ extern void plan_times(Jsonb *spec, const char *what, PipelineTimes *times);
  */
 extern List *plan_ranges(Definition *pipeline, const char *env, TimestampTz now);
 
+/* Does the pipeline run over intervals? */
+extern bool plan_has_intervals(Definition *pipeline);
+
+/* The times that runs at "now" care for: all before it, with catchup "none" the last interval. */
+extern TimeRange plan_horizon(Definition *pipeline, TimestampTz now);
+
 /*
  * What of a range that a person asked for is missing.  All of it for a pipeline without intervals,
  * and where only some steps are wanted: the ledger does not keep intervals of single steps.

@@ -26,6 +26,7 @@
 #include "net/wait.h"
 #include "schedule/loop.h"
 #include "schedule/plan.h"
+#include "schedule/queue.h"
 #include "schedule/worker.h"
 
 PG_FUNCTION_INFO_V1(dataops_run);
@@ -62,12 +63,12 @@ argument_env(FunctionCallInfo fcinfo, int number)
 	char	   *env = argument_text(fcinfo, number);
 
 	if (env == NULL)
-		return pstrdup("prod");
-	if (strcmp(env, "prod") != 0)
+		return pstrdup(DEFAULT_ENV);
+	if (strcmp(env, DEFAULT_ENV) != 0)
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("environment \"%s\" does not exist", env),
-				errhint("The environment \"prod\" always exists."));
+				errhint("The environment \"%s\" always exists.", DEFAULT_ENV));
 	return env;
 }
 
@@ -76,8 +77,7 @@ pipeline_to_run(const char *pipeline, const char *env)
 {
 	Definition *definition = definition_get(DEFINITION_PIPELINE, "", pipeline, env);
 
-	if (!role_has_level(GetUserId(), "operator"))
-		definition_check_right(definition->owner, "pipeline", pipeline);
+	definition_check_level(definition->owner, "operator", "pipeline", pipeline);
 	return definition;
 }
 
@@ -167,20 +167,15 @@ check_steps_exist(const RunRequest *request)
 
 /* Queues what the request asks for: its own range, or whatever is due.  List of pg_uuid_t *. */
 static List *
-queue_runs(Definition *pipeline, const RunRequest *request)
+queue_request(Definition *pipeline, const RunRequest *request)
 {
-	List	   *ranges;
-	List	   *ids = NIL;
-	ListCell   *cell;
+	List	   *ids;
 
 	check_steps_exist(request);
 	if (request->has_range)
-		ranges = plan_ranges_within(pipeline, request->env, request->range, request->steps != NIL);
+		ids = queue_range(pipeline, request->env, request->range, request->steps);
 	else
-		ranges = plan_ranges(pipeline, request->env, GetCurrentTimestamp());
-	foreach(cell, ranges)
-		ids = lappend(ids, ledger_queue(pipeline, request->env, *(TimeRange *) lfirst(cell), 0,
-										request->steps));
+		ids = queue_due(pipeline, request->env, GetCurrentTimestamp(), 0, request->steps);
 	if (ids == NIL)
 		ereport(NOTICE,
 				errmsg("pipeline \"%s\" has nothing to do: all intervals are done", pipeline->object),
@@ -195,7 +190,7 @@ yield_to_other(Definition *pipeline, const RunRequest *request)
 	static const char *const choices[] = {"skip", "queue"};
 	const char *choice = spec_choice(pipeline->spec, "if_running", choices, lengthof(choices),
 									 "skip", psprintf("pipeline \"%s\"", pipeline->object));
-	bool		queued = strcmp(choice, "queue") == 0 && queue_runs(pipeline, request) != NIL;
+	bool		queued = strcmp(choice, "queue") == 0 && queue_request(pipeline, request) != NIL;
 
 	ereport(NOTICE,
 			errmsg("pipeline \"%s\" is running in another session: %s", pipeline->object,
@@ -244,7 +239,7 @@ dataops_run(PG_FUNCTION_ARGS)
 	end = loop_work_off(request.pipeline, request.env, &options, memory);
 	report_end(request.pipeline, &end);
 	txn_begin(&claimant);
-	queue_runs(pipeline, &request);
+	queue_request(pipeline, &request);
 	txn_commit(&claimant);
 	end = loop_work_off(request.pipeline, request.env, &options, memory);
 	report_end(request.pipeline, &end);
@@ -262,7 +257,7 @@ dataops_start(PG_FUNCTION_ARGS)
 
 	installation_check();
 	pipeline = pipeline_to_run(request.pipeline, request.env);
-	ids = queue_runs(pipeline, &request);
+	ids = queue_request(pipeline, &request);
 	if (ids == NIL)
 		PG_RETURN_NULL();
 	worker_launch_at_commit(request.pipeline, request.env);
@@ -286,8 +281,7 @@ read_head(const pg_uuid_t *id, MemoryContext memory)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	head = ledger_head(id);
-	if (!role_has_level(GetUserId(), "operator"))
-		definition_check_right(head->owner, "pipeline", head->pipeline);
+	definition_check_level(head->owner, "viewer", "pipeline", head->pipeline);
 	PopActiveSnapshot();
 	SPI_commit();
 	MemoryContextSwitchTo(memory);
@@ -353,8 +347,7 @@ head_to_change(FunctionCallInfo fcinfo)
 
 	argument_required(fcinfo, 0, "run_id");
 	head = ledger_head(PG_GETARG_UUID_P(0));
-	if (!role_has_level(GetUserId(), "operator"))
-		definition_check_right(head->owner, "pipeline", head->pipeline);
+	definition_check_level(head->owner, "operator", "pipeline", head->pipeline);
 	return head;
 }
 
@@ -370,8 +363,15 @@ dataops_cancel(PG_FUNCTION_ARGS)
 	if (is_final(head->state))
 		PG_RETURN_BOOL(false);
 	audit_record("cancel run", uuid_text(&head->id), NULL);
-	if (ledger_request_cancel(&head->id))
-		PG_RETURN_BOOL(true);
+	switch (ledger_request_cancel(&head->id))
+	{
+		case CANCEL_TOO_LATE:
+			PG_RETURN_BOOL(false);
+		case CANCEL_DONE:
+			PG_RETURN_BOOL(true);
+		case CANCEL_REQUESTED:
+			break;
+	}
 	holder = ledger_holder(head->pipeline, head->env);
 	if (holder == 0)
 		PG_RETURN_BOOL(true);	/* it died; whoever takes it over obeys the request */
@@ -412,6 +412,7 @@ dataops_retry(PG_FUNCTION_ARGS)
 	RunHead    *head = head_to_change(fcinfo);
 	char	   *version = argument_text(fcinfo, 1);
 	char	   *from_step = argument_text(fcinfo, 2);
+	Definition *pipeline;
 	List	   *redo = NIL;
 
 	installation_check();
@@ -420,19 +421,24 @@ dataops_retry(PG_FUNCTION_ARGS)
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"%s\" is not a version to retry with", version ? version : "null"),
 				errhint("Use 'current' for the definitions as they are now or 'same' for those of the run."));
-	if (ledger_holder(head->pipeline, head->env) != 0 && strcmp(head->state, "running") == 0)
+	pipeline = definition_get(DEFINITION_PIPELINE, "", head->pipeline, head->env);
+	if (pipeline->owner != head->owner)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("run %s is of a former pipeline \"%s\", which had another owner",
+					   uuid_text(&head->id), head->pipeline));
+	if (strcmp(head->state, "running") == 0 && ledger_holder(head->pipeline, head->env) != 0)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_IN_USE),
-				errmsg("run %s of pipeline \"%s\" is running", uuid_text(&head->id), head->pipeline));
+				errmsg("run %s of pipeline \"%s\" is running", uuid_text(&head->id),
+					   head->pipeline));
 	if (from_step != NULL)
 	{
-		Definition *pipeline = definition_get(DEFINITION_PIPELINE, "", head->pipeline, head->env);
-
 		(void) definition_get(DEFINITION_STEP, head->pipeline, from_step, head->env);
 		redo = with_descendants(plan_order(ledger_current_steps(pipeline, head->env),
 										   head->pipeline), from_step);
 	}
-	ledger_requeue(&head->id, strcmp(version, "current") == 0, redo);
+	ledger_requeue(head, strcmp(version, "current") == 0, redo);
 	audit_record("retry run", uuid_text(&head->id), NULL);
 	worker_launch_at_commit(head->pipeline, head->env);
 	PG_RETURN_UUID_P(PG_GETARG_UUID_P(0));

@@ -212,7 +212,7 @@ PG_FUNCTION_INFO_V1(dataops_replay_quarantine);
 Datum
 dataops_replay_quarantine(PG_FUNCTION_ARGS)
 {
-	const char *env = "prod";
+	const char *env = DEFAULT_ENV;
 	Definition *pipeline = pipeline_to_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), env);
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	Definition *step = definition_get(DEFINITION_STEP, pipeline->object, name, env);

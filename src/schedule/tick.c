@@ -19,8 +19,8 @@
 #include "catalog/txn.h"
 #include "schedule/calendar.h"
 #include "schedule/loop.h"
-#include "schedule/plan.h"
 #include "schedule/procedure.h"
+#include "schedule/queue.h"
 #include "schedule/worker.h"
 
 PG_FUNCTION_INFO_V1(dataops_tick);
@@ -62,19 +62,12 @@ is_held_back(Definition *pipeline, const char *env)
 }
 
 static void
-queue_due(const char *name, const char *env, TimestampTz due, TimestampTz now)
+queue_scheduled(const char *name, const char *env, TimestampTz due, TimestampTz now)
 {
 	Definition *pipeline = definition_find(DEFINITION_PIPELINE, "", name, env);
-	ListCell   *cell;
-	TimestampTz scheduled_for = due;
 
-	if (pipeline == NULL || is_held_back(pipeline, env))
-		return;
-	foreach(cell, plan_ranges(pipeline, env, now))
-	{
-		ledger_queue(pipeline, env, *(TimeRange *) lfirst(cell), scheduled_for, NIL);
-		scheduled_for = 0;		/* the due time belongs to the first range alone */
-	}
+	if (pipeline != NULL && !is_held_back(pipeline, env))
+		queue_due(pipeline, env, now, due, NIL);
 }
 
 static void
@@ -100,7 +93,7 @@ queue_due_schedules(TimestampTz now)
 		char	   *env = sql_text(rows, i, 2);
 		SqlArgs		next = {0};
 
-		queue_due(pipeline, env, sql_timestamptz(rows, i, 3), now);
+		queue_scheduled(pipeline, env, sql_timestamptz(rows, i, 3), now);
 		sql_add_text(&next, pipeline);
 		sql_add_text(&next, env);
 		sql_add_timestamptz(&next, calendar_next(sql_text(rows, i, 4), sql_text(rows, i, 5), now));

@@ -115,7 +115,6 @@ subtest 'another role can neither run, read, cancel, retry nor redefine' => sub 
 		refused('watcher', $call, qr/permission denied/, "watcher: $call");
 		refused('stranger', $call, qr/permission denied for schema dataops/, "stranger: $call");
 	}
-	refused('watcher', "CALL dataops.wait('$run')", qr/permission denied for pipeline "shop"/, 'watcher: wait');
 	for my $call ("dataops.add_sql('shop', 'mine', 'SELECT 1')", "dataops.add_model('shop', 'open.mine', 'SELECT 1 AS x')",
 		"dataops.add_check('shop', 'open.shop', 'id > 0')", "dataops.create_pipeline('shop')", "dataops.drop_pipeline('shop')",
 		"dataops.drop_step('shop', 'items')")
