@@ -133,7 +133,7 @@ check_surroundings(const char *reference)
 
 /* ---- files ---- */
 
-/* Up to "limit" bytes of a file, its trailing newlines left out. "what" is for the message. */
+/* Up to "limit" bytes of a file, with a NUL behind them. "what" is for the message. */
 static char *
 read_file(const char *path, size_t limit, const char *what, size_t *length)
 {
@@ -149,6 +149,7 @@ read_file(const char *path, size_t limit, const char *what, size_t *length)
 				errmsg("could not read %s: it is unreadable or larger than %zu bytes", what,
 					   limit));
 	FreeFile(file);
+	bytes[*length] = '\0';
 	return bytes;
 }
 
