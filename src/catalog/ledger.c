@@ -446,14 +446,16 @@ ledger_missing(const char *pipeline, const char *env, TimestampTz start, Timesta
 }
 
 TimestampTz
-ledger_last_end(const char *pipeline, const char *env)
+ledger_last_end(const char *pipeline, const char *env, TimestampTz until)
 {
 	static const char sql[] =
-		"SELECT coalesce(max(end_at), '-infinity') FROM dataops.interval WHERE pipeline = $1 AND env = $2";
+		"SELECT coalesce(max(end_at), '-infinity') FROM dataops.interval "
+		"WHERE pipeline = $1 AND env = $2 AND end_at <= $3";
 	SqlArgs		args = {0};
 
 	sql_add_text(&args, pipeline);
 	sql_add_text(&args, env);
+	sql_add_timestamptz(&args, until);
 	return sql_timestamptz(sql_run_own(sql, &args), 0, 1);
 }
 

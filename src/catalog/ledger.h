@@ -95,8 +95,11 @@ extern void ledger_interval_done(Run *run);
 extern List *ledger_missing(const char *pipeline, const char *env, TimestampTz start,
 							TimestampTz fallback, TimestampTz end);
 
-/* Where the last successful run over all steps ended; DT_NOBEGIN when there is none. */
-extern TimestampTz ledger_last_end(const char *pipeline, const char *env);
+/*
+ * Where the last successful run over all steps ended, of those that ended at or before "until";
+ * DT_NOBEGIN when there is none.
+ */
+extern TimestampTz ledger_last_end(const char *pipeline, const char *env, TimestampTz until);
 
 /* Head of a run for commands that act on one, and its state now. */
 typedef struct RunHead

@@ -485,8 +485,9 @@ loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 		if (go_on)
 		{
 			end = execute(run, options);
-			go_on = strcmp(end.state, "succeeded") == 0 ||
-				(strcmp(end.state, "failed") == 0 && !run->hold);
+			go_on = options->step_limit == 0 &&
+				(strcmp(end.state, "succeeded") == 0 ||
+				 (strcmp(end.state, "failed") == 0 && !run->hold));
 			MemoryContextSwitchTo(memory);
 			if (last.failed_step == NULL)
 				last = keep_end(run, &end);

@@ -173,12 +173,14 @@ queue_request(Definition *pipeline, const RunRequest *request)
 
 	check_steps_exist(request);
 	if (request->has_range)
-		ids = queue_range(pipeline, request->env, request->range, request->steps);
+		ids = queue_range(pipeline, request->env, request->range, GetCurrentTimestamp(),
+						  request->steps);
 	else
 		ids = queue_due(pipeline, request->env, GetCurrentTimestamp(), 0, request->steps);
 	if (ids == NIL)
 		ereport(NOTICE,
-				errmsg("pipeline \"%s\" has nothing to do: all intervals are done", pipeline->object),
+				errmsg("pipeline \"%s\" has nothing to do: all intervals are done",
+					   pipeline->object),
 				errhint("SELECT dataops.retry(run_id, from_step => '...') does steps of a run again."));
 	return ids;
 }
