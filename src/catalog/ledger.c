@@ -92,6 +92,24 @@ step_from_definition(Definition *definition)
 	return step;
 }
 
+/*
+ * What a run executes is executed with the rights of its owner, so nothing of anybody else gets in:
+ * not by a dropped pipeline whose name another role has taken since, nor by rows written by hand.
+ */
+static void
+check_same_owner(const Run *run, const Definition *definition)
+{
+	if (definition->owner != run->owner)
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("run %s of pipeline \"%s\" cannot execute \"%s\"", uuid_text(&run->id),
+					   run->pipeline, definition->object),
+				errdetail("The run belongs to role \"%s\", the definition to role \"%s\".",
+						  GetUserNameFromId(run->owner, true),
+						  GetUserNameFromId(definition->owner, true)),
+				errhint("Cancel this run and start the pipeline anew."));
+}
+
 /* What the pipeline pins for its steps. */
 static void
 load_pipeline(Run *run, Jsonb *spec)
@@ -113,6 +131,7 @@ load_definitions(Run *run, List *definitions, List *only)
 	{
 		Definition *definition = lfirst(cell);
 
+		check_same_owner(run, definition);
 		if (definition->kind == DEFINITION_CHECK)
 			checks = lappend(checks, definition);
 		else if (definition->kind == DEFINITION_PIPELINE)
@@ -393,7 +412,7 @@ ledger_cancel_requested(Run *run)
 List *
 ledger_current_steps(Definition *pipeline, const char *env)
 {
-	Run			run = {0};
+	Run			run = {.pipeline = pipeline->object, .owner = pipeline->owner};
 
 	load_definitions(&run, list_concat(definition_list(DEFINITION_STEP, pipeline->object, env),
 									   definition_list(DEFINITION_CHECK, pipeline->object, env)),

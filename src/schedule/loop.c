@@ -506,7 +506,7 @@ loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 		if (go_on)
 		{
 			end = execute(run, options);
-			go_on = options->step_limit == 0 &&
+			go_on = options->step_limit == 0 && lock_is_held(pipeline, env) &&
 				(strcmp(end.state, "succeeded") == 0 ||
 				 (strcmp(end.state, "failed") == 0 && !run->hold));
 			MemoryContextSwitchTo(memory);
