@@ -176,6 +176,8 @@ check_unique_key(const ModelSpec *model, Oid table)
 	static const char sql[] =
 		"SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = $1 AND i.indisunique "
 		" AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL "
+		" AND (i.indnullsnotdistinct OR NOT EXISTS (SELECT FROM pg_attribute n "
+		"  WHERE n.attrelid = $1 AND n.attnum = ANY (i.indkey) AND NOT n.attnotnull)) "
 		" AND (SELECT array_agg(a.attname::text COLLATE \"C\" "
 		"ORDER BY a.attname::text COLLATE \"C\") "
 		"  FROM pg_attribute a WHERE a.attrelid = $1 "

@@ -78,5 +78,16 @@ CALL dataops.run('again');
 SELECT count(*) FROM redefine.log;
 SELECT dataops.drop_pipeline('again');
 
+-- A unique index that lets NULLs repeat is no key: each run would insert them again.
+SELECT dataops.create_pipeline('keys');
+CREATE TABLE redefine.keyed (id integer UNIQUE, value text);
+SELECT dataops.add_model('keys', 'redefine.keyed', 'SELECT NULL::integer AS id, ''a'' AS value', 'merge', key => '{id}');
+ALTER TABLE redefine.keyed DROP CONSTRAINT keyed_id_key, ADD UNIQUE NULLS NOT DISTINCT (id);
+SELECT dataops.add_model('keys', 'redefine.keyed', 'SELECT NULL::integer AS id, ''a'' AS value', 'merge', key => '{id}');
+CALL dataops.run('keys');
+CALL dataops.run('keys');
+SELECT count(*) FROM redefine.keyed;
+SELECT dataops.drop_pipeline('keys');
+
 DROP TABLE raw.redefine_feed;
 DROP SCHEMA redefine CASCADE;
