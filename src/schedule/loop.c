@@ -506,7 +506,7 @@ loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 		if (go_on)
 		{
 			end = execute(run, options);
-			go_on = options->step_limit == 0 && lock_is_held(pipeline, env) &&
+			go_on = options->step_limit == 0 &&
 				(strcmp(end.state, "succeeded") == 0 ||
 				 (strcmp(end.state, "failed") == 0 && !run->hold));
 			MemoryContextSwitchTo(memory);
@@ -515,6 +515,7 @@ loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 		}
 		MemoryContextSwitchTo(memory);
 		MemoryContextDelete(run_memory);
+		go_on = go_on && lock_is_held(pipeline, env);	/* a run that lost it ends the loop */
 	}
 	return last;
 }
