@@ -1,7 +1,7 @@
 # dataops: build, test and demo.  "make help" lists the targets.
 # The compiling is done by src/extension.mk, in build/<version> for use and in build/<version>-test for the tests.
 .PHONY: all install clean help check check-regress check-isolation check-tap check-16 check-18 check-assert \
-        lint typedefs demo demo-stop
+        lint typedefs demo demo-stop bench
 
 PG_CONFIG ?= pg_config
 PG_MAJOR   = $(shell $(PG_CONFIG) --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
@@ -48,6 +48,9 @@ reference:
 demo-stop:
 	@docs/demo/demo.sh stop
 
+bench:
+	@test/bench/bench.sh
+
 clean:
 	@if [ -d .demo ]; then docs/demo/demo.sh stop; fi
 	rm -rf build
@@ -66,5 +69,7 @@ help:
 	@echo 'make check-16 check-18 SQL tests on those versions'
 	@echo 'make check-assert      all tests on a server with assertions'
 	@echo 'make lint              warnings of two compilers, symbols, layers, style'
+	@echo 'make bench             measure against COPY and SQL by hand; writes docs/benchmarks.md'
+	@echo '                       (RECORDS=1000000, ROUNDS=3, ONLY="landing models steps" for some of it)'
 	@echo 'make typedefs          print our types, for pgindent'
 	@echo 'make clean             remove everything built'

@@ -18,7 +18,7 @@
 #include "core/uuid.h"
 
 #define MEMBER_BYTES	(1024 * 1024)	/* of lines in one gzip member */
-#define MEMBER_LEVEL	4				/* half the time of 6 for a few percent of size */
+#define MEMBER_LEVEL	1				/* a fifth of the time of 6 for a fifth more bytes */
 
 struct ArchiveWriter
 {
@@ -74,6 +74,15 @@ end_member(ArchiveWriter *writer)
 	CHECK_FOR_INTERRUPTS();
 }
 
+static void
+blank_out(char *bytes, size_t length, char unwanted)
+{
+	char	   *end = bytes + length;
+
+	while ((bytes = memchr(bytes, unwanted, end - bytes)) != NULL)
+		*bytes++ = ' ';
+}
+
 /* A record's own line breaks stand between its tokens, where a space means the same. */
 static void
 add_line(ArchiveWriter *writer, const char *bytes, size_t length)
@@ -81,9 +90,8 @@ add_line(ArchiveWriter *writer, const char *bytes, size_t length)
 	int			start = writer->lines.len;
 
 	appendBinaryStringInfo(&writer->lines, bytes, length);
-	for (char *at = writer->lines.data + start; at < writer->lines.data + writer->lines.len; at++)
-		if (*at == '\n' || *at == '\r')
-			*at = ' ';
+	blank_out(writer->lines.data + start, length, '\n');
+	blank_out(writer->lines.data + start, length, '\r');
 	appendStringInfoChar(&writer->lines, '\n');
 }
 

@@ -13,6 +13,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -36,6 +37,7 @@ typedef struct BulkWay
 	EState	   *estate;
 	BulkInsertState state;
 	CommandId	command;
+	bool		indexes_blocks; /* a block's first row stands for all of them in every index */
 	TupleTableSlot *slots[GROUP_ROWS];
 	int			nmade;			/* slots that exist */
 	int			nused;
@@ -93,6 +95,27 @@ allows_bulk(Relation table, Relation partition)
 		!has_insert_trigger(table) && !has_insert_trigger(partition);
 }
 
+/*
+ * Would every row of a batch in one block make the same entry?  So it is with BRIN, which
+ * summarizes blocks, over the columns that are one for the batch.
+ */
+static bool
+indexes_blocks(const ResultRelInfo *target)
+{
+	for (int i = 0; i < target->ri_NumIndices; i++)
+	{
+		const IndexInfo *info = target->ri_IndexRelationInfo[i];
+
+		if (target->ri_IndexRelationDescs[i]->rd_rel->relam != BRIN_AM_OID || info->ii_Predicate != NIL)
+			return false;
+		for (int key = 0; key < info->ii_NumIndexAttrs; key++)
+			if (info->ii_IndexAttrNumbers[key] != RAW_BATCH_ID &&
+				info->ii_IndexAttrNumbers[key] != RAW_CREATED_AT)
+				return false;
+	}
+	return true;
+}
+
 static BulkWay *
 bulk_open(Relation partition)
 {
@@ -103,6 +126,7 @@ bulk_open(Relation partition)
 	bulk->target = makeNode(ResultRelInfo);
 	InitResultRelInfo(bulk->target, partition, 0, NULL, 0);
 	ExecOpenIndices(bulk->target, false);
+	bulk->indexes_blocks = indexes_blocks(bulk->target);
 	bulk->state = GetBulkInsertState();
 	bulk->command = GetCurrentCommandId(true);
 	return bulk;
@@ -146,6 +170,7 @@ bulk_index(BulkWay *bulk, TupleTableSlot *slot)
 static void
 bulk_flush(BulkWay *bulk, MemoryContext work)
 {
+	BlockNumber indexed = InvalidBlockNumber;
 	MemoryContext previous = MemoryContextSwitchTo(work);
 
 	if (bulk->nused > 0)
@@ -154,7 +179,11 @@ bulk_flush(BulkWay *bulk, MemoryContext work)
 	MemoryContextSwitchTo(previous);
 	for (int i = 0; i < bulk->nused; i++)
 	{
-		bulk_index(bulk, bulk->slots[i]);
+		BlockNumber block = ItemPointerGetBlockNumber(&bulk->slots[i]->tts_tid);
+
+		if (!bulk->indexes_blocks || block != indexed)
+			bulk_index(bulk, bulk->slots[i]);
+		indexed = block;
 		ExecClearTuple(bulk->slots[i]);
 	}
 	MemoryContextReset(work);

@@ -104,6 +104,13 @@ SET enable_seqscan = off;
 SELECT count(*) FROM raw.landing_page WHERE record->>'id' = '7';
 RESET enable_seqscan;
 
+\echo == the BRIN of batches finds every row
+CALL dataops._test_fetch('landing_offset');
+SET enable_seqscan = off;
+SELECT count(*), bool_and(b.records = (SELECT count(*) FROM raw.landing_offset r WHERE r.batch_id = b.id))
+FROM dataops.batch b WHERE source = 'landing_offset';
+RESET enable_seqscan;
+
 \echo == stopping at the page cap says so
 SET client_min_messages = warning;
 SELECT dataops.alter_source('landing_found', '{"paginate": {"type": "link_header", "max_pages": 2}}');

@@ -1,0 +1,122 @@
+"""Landing: JSON records into a raw table, by COPY, by jsonb_array_elements and by dataops."""
+import os
+
+from harness import Failure, Variant, measure_variants, median, ratio, spread, table
+
+PAGE_RECORDS = 1000
+CREATED_AT = "2026-01-15 00:00:00+00"       # of the rows that COPY and INSERT make
+SHAPES = {"tweets": "objects of about 436 bytes", "klines": "arrays of about 175 bytes"}
+
+
+def define_source(bench, name, shape, total):
+    """(Again) the source, with an empty raw table; dataops gives every raw table the same definition."""
+    bench.sql(f"""
+        DROP TABLE IF EXISTS raw.{name};
+        SELECT dataops.create_http_source('{name}', 'api', '/{shape}/{total}',
+            paginate => '{{"type": "page", "param": "page", "limit": {PAGE_RECORDS}, "limit_param": null}}');""")
+
+
+def define_partition(bench, name):
+    """The month that the rows of COPY and INSERT fall in, as dataops makes it."""
+    bench.sql(f"""
+        CREATE TABLE IF NOT EXISTS raw.{name}_2026_01 (LIKE raw.{name} INCLUDING ALL);
+        CREATE TRIGGER dataops_guard_truncate BEFORE TRUNCATE ON raw.{name}_2026_01
+            FOR EACH STATEMENT EXECUTE FUNCTION dataops._guard_raw();
+        ALTER TABLE raw.{name} ATTACH PARTITION raw.{name}_2026_01 FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');""")
+
+
+class Shape:
+    """What the variants share for one shape of records."""
+
+    def __init__(self, bench, shape):
+        self.bench, self.shape, self.digest = bench, shape, None
+        self.rows = bench.scratch_file(f"{shape}.rows", "copy", shape, bench.records, CREATED_AT)
+        pages = bench.scratch_file(f"{shape}.pages", "pages", shape, bench.records)
+        bench.sql(f"""
+            CREATE TABLE lab.{shape}_page (number integer, body text);
+            ALTER TABLE lab.{shape}_page ALTER body SET STORAGE EXTERNAL;
+            \\copy lab.{shape}_page FROM '{pages}'
+            ANALYZE lab.{shape}_page;""")
+        os.remove(pages)
+
+    def check(self, name, records):
+        """All rows are there, and they are the same in every variant."""
+        def after(number):
+            self.bench.expect(f"SELECT count(*) FROM raw.{name};", records)
+            if number > 0 or records != self.bench.records:
+                return
+            digest = self.bench.sql(f"SELECT sum(hashtextextended(record::text, ordinal)) FROM raw.{name};")[0]
+            if self.digest not in (None, digest):
+                raise Failure(f"raw.{name} does not hold the records of the other variants")
+            self.digest = digest
+        return after
+
+    def variant(self, label, name, sql, times=1, archive=None, by_hand=False):
+        total = self.bench.records * times
+
+        def before(_):
+            define_source(self.bench, name, self.shape, total)
+            if by_hand:
+                define_partition(self.bench, name)
+            else:
+                self.bench.sql(f"""
+                    SELECT dataops.create_pipeline('{name}');
+                    SELECT dataops.add_fetch('{name}', '{name}', archive => '{archive or ''}');""")
+
+        return Variant(label, sql, before, self.check(name, total))
+
+    def variants(self):
+        shape = self.shape
+        yield self.variant("COPY FROM a file", f"{shape}_copy", f"\\copy raw.{shape}_copy FROM '{self.rows}'",
+                           by_hand=True)
+        yield self.variant("INSERT … SELECT jsonb_array_elements", f"{shape}_insert", f"""
+            INSERT INTO raw.{shape}_insert (batch_id, page, ordinal, created_at, record)
+            SELECT '00000000-0000-7000-8000-000000000000', page.number, element.ordinal, '{CREATED_AT}', element.value
+            FROM lab.{shape}_page AS page,
+                 jsonb_array_elements(page.body::jsonb) WITH ORDINALITY AS element (value, ordinal);""", by_hand=True)
+        yield self.variant("dataops from HTTP", f"{shape}_plain", f"CALL dataops.run('{shape}_plain');")
+        yield self.variant("dataops from HTTP, with archive", f"{shape}_kept", f"CALL dataops.run('{shape}_kept');",
+                           archive="lake")
+        if shape == "tweets":
+            yield self.variant("dataops from HTTP, three times the records", f"{shape}_long",
+                               f"CALL dataops.run('{shape}_long');", times=3)
+
+
+def row(name, results, base, records, times):
+    records *= times
+    return [name, f"**{ratio(results, base) / times:.2f}**", spread(results), f"{records / median(results):,.0f}",
+            f"{median(results, 'backend_cpu'):.2f}", f"{median(results, 'client_cpu'):.2f}",
+            f"{median(results, 'api_cpu'):.2f}", f"{max(r['backend_mb'] for r in results):.1f}",
+            f"{ratio(results, base, 'wal_mb') / times:.2f}"]
+
+
+HEADER = ["variant", "ratio to COPY", "seconds (min–max)", "records/s", "backend CPU s", "client CPU s", "API CPU s",
+          "backend MB", "WAL, ratio"]
+
+
+def measure_shape(bench, shape):
+    title = f"Landing {bench.records:,} {shape}: {SHAPES[shape]}"
+    job = Shape(bench, shape)
+    results = measure_variants(bench, title, list(job.variants()))
+    os.remove(job.rows)
+    base = results["COPY FROM a file"]
+    rows = [row(name, got, base, bench.records, 3 if "three times" in name else 1)
+            for name, got in results.items()]
+    return f"### {title}\n\n{table(HEADER, rows)}"
+
+
+def run(bench):
+    return "\n\n".join(["## Landing", TEXT] + [measure_shape(bench, shape) for shape in SHAPES])
+
+
+TEXT = """All variants fill a table with the same definition: that of a raw table, partitioned by month, with its BRIN
+index and its guarding triggers. Their rows are compared.
+
+- *COPY FROM a file*: psql's `\\copy` in text format, of a file on the same machine.
+- *jsonb_array_elements*: the pages lie in a table as text, uncompressed; one INSERT … SELECT takes them apart.
+- *dataops from HTTP*: `CALL dataops.run()` of a pipeline with one fetch step, pages of 1,000 records over one kept-alive
+  connection to a server on the same machine: download, cutting, jsonb, rows, request log, cursor, ledger.
+- *with archive*: the same, and each batch is also written as a compressed, checksummed object to a file store.
+- *three times the records*: memory must not grow with them; ratios are per record.
+
+Backend MB is the highest private (anonymous) memory of the working backend, sampled every 10 ms."""

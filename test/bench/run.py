@@ -1,0 +1,86 @@
+"""Runs the benchmarks against a server that bench.sh has started, and writes their report."""
+import argparse
+import datetime
+import os
+import re
+import sys
+
+import landing
+import steps
+import transform
+from harness import Bench, Failure
+
+SUBJECTS = {"landing": landing.run, "models": transform.run, "steps": steps.run}
+
+PREPARE_SERVER = """
+CREATE ROLE analyst LOGIN;
+CREATE DATABASE bench OWNER analyst;
+\\connect bench analyst
+CREATE EXTENSION dataops;
+CREATE SCHEMA lab;
+\\connect bench postgres
+CREATE SERVER lake FOREIGN DATA WRAPPER dataops_file;
+GRANT USAGE ON FOREIGN SERVER lake TO analyst;
+"""
+
+HEAD = """# Benchmarks
+
+Made by `make bench RECORDS={records} ROUNDS={rounds}` on {date}. **Ratios first**: seconds depend on the machine, a ratio
+compares variants that ran in turn on the same one, round after round. Seconds are medians with the smallest and largest
+of {rounds} rounds.
+
+{machine}
+The server, its client and the API that is landed from share it. PostgreSQL {version}, durability on (`fsync`,
+`synchronous_commit`), autovacuum and `jit` off, `shared_buffers` {buffers}; before each measurement a checkpoint, for
+each a new session. No variant is shown that did not do its work: rows, their content and verdicts are compared.
+"""
+
+
+def machine():
+    with open("/proc/meminfo") as info:
+        gigabytes = int(re.search(r"MemTotal:\s+(\d+)", info.read()).group(1)) / 1024 / 1024
+    return f"A virtual machine with {os.cpu_count()} cores and {gigabytes:.0f} GB of memory."
+
+
+def head(bench):
+    version, buffers = bench.sql("SHOW server_version; SHOW shared_buffers;")
+    return HEAD.format(records=bench.records, rounds=bench.rounds, date=datetime.date.today().isoformat(),
+                       machine=machine(), version=version.split()[0], buffers=buffers)
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    for name in ("psql", "socket", "api", "scratch", "report"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--records", type=int, required=True)
+    parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    unknown = set(options.only.split()) - set(SUBJECTS)
+    if unknown:
+        parser.error(f"ONLY knows {', '.join(SUBJECTS)}, not {', '.join(sorted(unknown))}")
+    if options.records < 1000 or options.records % 1000 != 0 or options.rounds < 1:
+        parser.error("RECORDS is a multiple of 1000, ROUNDS at least 1")
+    return options
+
+
+def main():
+    options = arguments()
+    bench = Bench(options.psql, options.socket, options.api, options.scratch, options.records, options.rounds)
+    try:
+        bench.sql(PREPARE_SERVER, role="postgres", database="postgres")
+        bench.sql(f"CREATE SERVER api FOREIGN DATA WRAPPER dataops_http OPTIONS (url '{bench.url}');")
+        chosen = options.only.split() or list(SUBJECTS)
+        report = "\n\n".join([head(bench).rstrip()] + [SUBJECTS[name](bench) for name in chosen]) + "\n"
+    except Failure as failure:
+        sys.exit(f"bench: {failure}")
+    finally:
+        bench.close()
+    print("\n" + report)
+    if len(chosen) == len(SUBJECTS):
+        with open(options.report, "w") as out:
+            out.write(report)
+        print(f"Written to {os.path.relpath(options.report)}.")
+
+
+main()

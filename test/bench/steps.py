@@ -1,0 +1,42 @@
+"""What the engine itself costs for each step of a run."""
+from harness import Variant, measure_variants, median, table
+
+STEPS = 50
+
+
+def define(bench, pipeline, count):
+    steps = "\n".join(
+        f"SELECT dataops.add_sql('{pipeline}', 'step_{number}', 'SELECT 1'"
+        + (f", after => '{{step_{number - 1}}}');" if number > 1 else ");")
+        for number in range(1, count + 1))
+    bench.sql(f"BEGIN; SELECT dataops.create_pipeline('{pipeline}'); {steps} COMMIT;")
+
+
+def variant(bench, label, pipeline, count):
+    def after(number):
+        bench.expect(f"""SELECT count(*) FROM dataops.step_runs
+                         WHERE pipeline = '{pipeline}' AND state = 'succeeded';""", count * (number + 1))
+    return Variant(label, f"CALL dataops.run('{pipeline}');", after=after)
+
+
+def run(bench):
+    define(bench, "one_step", 1)
+    define(bench, "many_steps", STEPS)
+    results = measure_variants(bench, "Steps of a run", [
+        variant(bench, "one step", "one_step", 1),
+        variant(bench, f"{STEPS} steps", "many_steps", STEPS),
+    ])
+    each = [(many["seconds"] - one["seconds"]) * 1000 / (STEPS - 1)
+            for one, many in zip(results["one step"], results[f"{STEPS} steps"])]
+    cpu = [(many["backend_cpu"] - one["backend_cpu"]) * 1000 / (STEPS - 1)
+           for one, many in zip(results["one step"], results[f"{STEPS} steps"])]
+    each.sort()
+    cpu.sort()
+    rows = [["a run of one step, whole", f"{median(results['one step']) * 1000:.1f}", "", ""],
+            ["each further step", f"**{each[len(each) // 2]:.2f}**", f"{each[0]:.2f}–{each[-1]:.2f}",
+             f"{cpu[len(cpu) // 2]:.2f}"]]
+    return f"## Steps\n\n{TEXT}\n\n{table(['', 'ms', 'min–max', 'backend CPU ms'], rows)}"
+
+
+TEXT = f"""A pipeline of {STEPS} steps that do `SELECT 1`, one after the other, against one of a single step: ledger, claim,
+subtransaction and commits of a step."""
