@@ -154,6 +154,8 @@ pipelines_with_work(TimestampTz now)
 		"WHERE (r.state IN ('queued', 'running') "
 		" OR r.state = 'waiting' AND r.next_attempt_at <= $1) "
 		"AND ($3 OR pg_has_role($2::oid, r.owner::oid, 'USAGE')) "
+		"AND EXISTS (SELECT FROM dataops.deployment p WHERE p.kind = 'pipeline' "
+		" AND p.object = r.pipeline AND p.env = r.env) "
 		"GROUP BY r.pipeline, r.env ORDER BY min(r.id::text)";
 	SqlArgs		args = {0};
 

@@ -10,9 +10,11 @@ INSERT INTO run.switch VALUES (true);
 CREATE FUNCTION run.note(step text) RETURNS void LANGUAGE sql AS
     $$ INSERT INTO run.log SELECT step, dataops.start_ts(), dataops.end_ts() $$;
 CREATE VIEW run.states AS
-    SELECT r.pipeline, r.state, r.only_steps, r.step, r.error FROM dataops.runs r ORDER BY r.run_id;
+    SELECT r.pipeline, r.state, r.only_steps, r.step, r.error FROM dataops.runs r
+    WHERE r.pipeline = 'runs' ORDER BY r.run_id;
 CREATE VIEW run.steps AS
-    SELECT s.pipeline, s.step, s.attempt, s.state, s.error, s.hint FROM dataops.step_runs s ORDER BY s.step_run_id;
+    SELECT s.pipeline, s.step, s.attempt, s.state, s.error, s.hint FROM dataops.step_runs s
+    WHERE s.pipeline = 'runs' ORDER BY s.step_run_id;
 -- The last run of a pipeline
 CREATE FUNCTION run.last(pipeline text) RETURNS uuid LANGUAGE sql AS
     $$ SELECT run_id FROM dataops.runs r WHERE r.pipeline = last.pipeline ORDER BY run_id DESC LIMIT 1 $$;
