@@ -85,3 +85,8 @@ $$;
 DROP SERVER badrun_api;
 DROP FUNCTION bad, badrun_landed;
 DROP TABLE badrun_backend;
+-- other tests look at all failures there are
+\connect - postgres
+SET client_min_messages = warning;
+DELETE FROM dataops.step_run s USING dataops.run r WHERE r.id = s.run AND r.pipeline LIKE 'badrun\_%';
+DELETE FROM dataops.run WHERE pipeline LIKE 'badrun\_%';
