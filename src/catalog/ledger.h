@@ -112,17 +112,9 @@ extern void ledger_requeue(const RunHead *head, bool current, List *redo);
 
 /*
  * Puts runs that failed or were cancelled back to queued, with the current definitions, where they
- * are the last to have had their range and nothing of it is done: going on with them lands no record
- * twice, as a new run over the same range would.  Only those that overlap "within".  Returns their
- * ids (pg_uuid_t *), by range.
- */
-extern List *ledger_requeue_unfinished(const char *pipeline, const char *env, TimeRange within);
-
-/*
- * Puts runs that failed or were cancelled back to queued, with the current definitions, where they
- * are the last to have had their range and nothing of it is done: going on with them lands no record
- * twice, as a new run over the same range would.  Only those that overlap "within".  Returns their
- * ids (pg_uuid_t *), by range.
+ * are the last to have had their range and nothing of it is done: going on with them lands no
+ * record twice, as a new run over the same range would.  Only those that overlap "within".  Returns
+ * their ids (pg_uuid_t *), by range.
  */
 extern List *ledger_requeue_unfinished(const char *pipeline, const char *env, TimeRange within);
 

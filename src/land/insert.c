@@ -106,7 +106,8 @@ indexes_blocks(const ResultRelInfo *target)
 	{
 		const IndexInfo *info = target->ri_IndexRelationInfo[i];
 
-		if (target->ri_IndexRelationDescs[i]->rd_rel->relam != BRIN_AM_OID || info->ii_Predicate != NIL)
+		if (target->ri_IndexRelationDescs[i]->rd_rel->relam != BRIN_AM_OID ||
+			info->ii_Predicate != NIL)
 			return false;
 		for (int key = 0; key < info->ii_NumIndexAttrs; key++)
 			if (info->ii_IndexAttrNumbers[key] != RAW_BATCH_ID &&
