@@ -215,9 +215,7 @@ bool
 role_has_level(Oid role, const char *level)
 {
 	static const char sql[] =
-		"WITH ranks AS (SELECT '{viewer,operator,developer,admin}'::text[] AS levels) "
-		"SELECT EXISTS (SELECT FROM dataops.role_level, ranks "
-		" WHERE array_position(levels, level) >= array_position(levels, $2) "
+		"SELECT EXISTS (SELECT FROM dataops.role_level WHERE level IN ($2, 'admin') "
 		" AND pg_has_role($1::oid, role::oid, 'USAGE'))";
 	SqlArgs		args = {0};
 

@@ -74,13 +74,14 @@ extern bool definition_drop(DefinitionKind kind, const char *pipeline, const cha
  */
 extern void definition_check_right(Oid owner, const char *kind, const char *name);
 
-/* As definition_check_right(), but a level of dataops ("viewer" … "admin") is enough as well. */
+/* As definition_check_right(), but "level" is enough as well (role_has_level). */
 extern void definition_check_level(Oid owner, const char *level, const char *kind,
 								   const char *name);
 
 /*
- * Has "role" been given "level" or a higher one by grant_role(), itself or through a membership?
- * viewer < operator < developer < admin; superusers have every level.
+ * Has "role" been given "level" or admin by grant_role(), itself or through a membership?  Superusers
+ * have every level.  A developer is no operator here: he may call what operators call, but what
+ * belongs to others is for those who were made to look after it.
  */
 extern bool role_has_level(Oid role, const char *level);
 

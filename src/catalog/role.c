@@ -110,31 +110,12 @@ dataops_revoke_role(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* What _may_see() remembers while a query runs. */
+/* What _may_see() remembers while a query runs: its level is the same in every row. */
 typedef struct Viewer
 {
 	Oid			user;
-	int			rank;			/* of the user's highest level in levels[], -1 without one */
+	bool		has_level;
 } Viewer;
-
-static int
-level_rank(const char *level)
-{
-	for (int i = 0; i < lengthof(levels); i++)
-		if (strcmp(level, levels[i]) == 0)
-			return i;
-	elog(ERROR, "level \"%s\" does not exist", level);
-}
-
-static int
-highest_rank(Oid role)
-{
-	int			rank = lengthof(levels) - 1;
-
-	while (rank >= 0 && !role_has_level(role, levels[rank]))
-		rank--;
-	return rank;
-}
 
 PG_FUNCTION_INFO_V1(dataops__may_see);
 
@@ -152,8 +133,9 @@ dataops__may_see(PG_FUNCTION_ARGS)
 	{
 		viewer = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(Viewer));
 		viewer->user = GetUserId();
-		viewer->rank = highest_rank(viewer->user);
+		viewer->has_level = role_has_level(viewer->user,
+										   text_to_cstring(PG_GETARG_TEXT_PP(1)));
 		fcinfo->flinfo->fn_extra = viewer;
 	}
-	PG_RETURN_BOOL(viewer->rank >= level_rank(text_to_cstring(PG_GETARG_TEXT_PP(1))));
+	PG_RETURN_BOOL(viewer->has_level);
 }
