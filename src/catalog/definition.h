@@ -79,9 +79,9 @@ extern void definition_check_level(Oid owner, const char *level, const char *kin
 								   const char *name);
 
 /*
- * Has "role" been given "level" or admin by grant_role(), itself or through a membership?  Superusers
- * have every level.  A developer is no operator here: he may call what operators call, but what
- * belongs to others is for those who were made to look after it.
+ * Has "role" been given "level" or admin by grant_role(), itself or through a membership?
+ * Superusers have every level.  A developer is no operator here: he may call what operators call,
+ * but what belongs to others is for those who were made to look after it.
  */
 extern bool role_has_level(Oid role, const char *level);
 
