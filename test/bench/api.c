@@ -2,7 +2,7 @@
  * api.c
  *	  The API that the benchmarks land from, and the same records as files:
  *
- *		api serve COUNT				an HTTP server on 127.0.0.1; prints its port, ends with its input
+ *		api serve COUNT				serves on 127.0.0.1; prints its port, ends with its input
  *		api copy SHAPE COUNT TIME	raw rows of that created_at, for COPY in text format
  *		api pages SHAPE COUNT		whole pages for COPY in text format, one a row
  *
@@ -142,7 +142,8 @@ answer(int socket, const char *line)
 	uint64_t	total;
 	uint64_t	page;
 
-	if (sscanf(line, "GET /%15[a-z]/%" SCNu64 "?page=%" SCNu64, shape, &total, &page) != 3 || page == 0)
+	if (sscanf(line, "GET /%15[a-z]/%" SCNu64 "?page=%" SCNu64, shape, &total, &page) != 3 ||
+		page == 0)
 		return send_all(socket, nothing, sizeof(nothing) - 1);
 	if ((page - 1) * PAGE_RECORDS >= total)
 		return send_all(socket, empty, sizeof(empty) - 1);

@@ -154,18 +154,20 @@ class Variant:
         self.name, self.sql, self.before, self.after = name, sql, before, after
 
 
-def measure_variants(bench, title, variants):
-    """All variants in turn, round after round: {name: [result of each round]}."""
+def measure_variants(bench, title, variants, warm_up=False):
+    """All variants in turn, round after round: {name: [result of each round]}.  A round -1 that warms up does not
+    count: it finds buffers untouched and the files of the WAL not yet made."""
     results = {variant.name: [] for variant in variants}
     print(f"\n{title}", flush=True)
-    for number in range(bench.rounds):
+    for number in range(-1 if warm_up else 0, bench.rounds):
         for variant in variants:
             if variant.before:
                 variant.before(number)
             result = bench.measure(variant.sql(number) if callable(variant.sql) else variant.sql)
             if variant.after:
                 variant.after(number)
-            results[variant.name].append(result)
+            if number >= 0:
+                results[variant.name].append(result)
             print(f"  round {number + 1}  {variant.name}: {result['seconds']:.2f} s", flush=True)
     return results
 
@@ -181,6 +183,11 @@ def spread(results, key="seconds", digits=2):
 
 def ratio(results, base, key="seconds"):
     return median(results, key) / median(base, key)
+
+
+def against(value, goal):
+    """A ratio or time beside the goal it is held to, if there is one."""
+    return f"**{value:.2f}**" if goal is None else f"**{value:.2f}** (≤ {goal:.2f})"
 
 
 def table(header, rows):

@@ -56,17 +56,19 @@ put_number(Out *out, const char *before, uint64_t number)
 static void
 put_price(Out *out, uint64_t price)
 {
-	out->at += sprintf(out->at, ",\"%" PRIu64 ".%08" PRIu64 "\"", price / PRICE_UNIT, price % PRICE_UNIT);
+	out->at += sprintf(out->at, ",\"%" PRIu64 ".%08" PRIu64 "\"", price / PRICE_UNIT,
+					   price % PRICE_UNIT);
 }
 
 static void
 put_words(Out *out)
 {
 	static const char *const words[] = {
-		"market", "bitcoin", "pipeline", "postgres", "query", "hello", "the", "a", "of", "price", "is",
-		"rising", "falling", "today", "caf\xC3\xA9", "Z\xC3\xBCrich", "\xF0\x9F\x9A\x80", "\\\"quoted\\\"",
-		"line\\nbreak", "C:\\\\path", "\\u00e9t\\u00e9", "https:\\/\\/example.com\\/post", "open", "source",
-		"window", "join", "batch", "late", "event", "stream", "clean", "check"
+		"market", "bitcoin", "pipeline", "postgres", "query", "hello", "the", "a", "of", "price",
+		"is", "rising", "falling", "today", "caf\xC3\xA9", "Z\xC3\xBCrich", "\xF0\x9F\x9A\x80",
+		"\\\"quoted\\\"", "line\\nbreak", "C:\\\\path", "\\u00e9t\\u00e9",
+		"https:\\/\\/example.com\\/post", "open", "source", "window", "join", "batch", "late",
+		"event", "stream", "clean", "check"
 	};
 	uint64_t	nwords = 8 + below(out, 12);
 

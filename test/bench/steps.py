@@ -1,7 +1,8 @@
 """What the engine itself costs for each step of a run."""
-from harness import Variant, measure_variants, median, table
+from harness import Variant, against, measure_variants, median, table
 
 STEPS = 50
+GOAL_MS = 1.0       # for each step inside a live run
 
 
 def define(bench, pipeline, count):
@@ -33,9 +34,9 @@ def run(bench):
     each.sort()
     cpu.sort()
     rows = [["a run of one step, whole", f"{median(results['one step']) * 1000:.1f}", "", ""],
-            ["each further step", f"**{each[len(each) // 2]:.2f}**", f"{each[0]:.2f}–{each[-1]:.2f}",
+            ["each further step", against(each[len(each) // 2], GOAL_MS), f"{each[0]:.2f}–{each[-1]:.2f}",
              f"{cpu[len(cpu) // 2]:.2f}"]]
-    return f"## Steps\n\n{TEXT}\n\n{table(['', 'ms', 'min–max', 'backend CPU ms'], rows)}"
+    return f"## Steps\n\n{TEXT}\n\n{table(['', 'ms (goal)', 'min–max', 'backend CPU ms'], rows)}"
 
 
 TEXT = f"""A pipeline of {STEPS} steps that do `SELECT 1`, one after the other, against one of a single step: ledger, claim,
