@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use Dataops;
+use HTTP::Tiny;
 use MIME::Base64;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -84,9 +85,9 @@ sub server_sql
 sub requests_at
 {
 	my ($path) = @_;
-	my $answer = `curl -s --max-time 10 '$url/requests/count?path=$path'`;
+	my $answer = HTTP::Tiny->new(timeout => 10)->get("$url/requests/count?path=$path");
 
-	$answer =~ /(\d+)/ or die "no count: $answer";
+	$answer->{content} =~ /(\d+)/ or die "no count: $answer->{content}";
 	return $1;
 }
 
