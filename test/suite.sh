@@ -51,7 +51,7 @@ prepare_server() {
 
 # The servers read the tests and write results here.
 prepare_files() {
-	mkdir -p "$run/files" "$run/out" "$run/work"
+	mkdir -p "$run/files" "$run/out" "$run/scratch"
 	cp -r "$top/test" "$top/sql" "$top/docs" "$top/README.md" "$top/LICENSE" "$run/"
 	if [ -d "$top/../shared/data" ]; then
 		cp -r "$top/../shared/data" "$run/recorded"
@@ -194,7 +194,7 @@ suite_tap() {
 		fi
 	} >tap.conf
 	as_server env PATH="$bin:$PATH" PG_CONFIG="$pg_config" DATAOPS_EXTENSION_DIR="$stage$("$pg_config" --sharedir)/extension" \
-		DATAOPS_STAGE="$stage" TEMP_CONFIG="$run/tap.conf" TESTDIR="$run/work" TESTDATADIR="$run/work" TESTLOGDIR="$run/work/log" \
+		DATAOPS_STAGE="$stage" TEMP_CONFIG="$run/tap.conf" TESTDIR="$run/scratch" TESTDATADIR="$run/scratch" TESTLOGDIR="$run/scratch/log" \
 		PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
 		timeout 1500 prove -v -I "$pgxs/src/test/perl" -I test/t "${files[@]}" >tap.log 2>&1 || rc=$?
 	keep_tap_logs

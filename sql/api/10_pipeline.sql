@@ -45,7 +45,7 @@ COMMENT ON FUNCTION dataops.add_fetch(text, text, text, text, text[], jsonb, int
 
 CREATE OR REPLACE FUNCTION dataops.drop_step(pipeline text, name text) RETURNS text
 LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dataops_drop_step';
-COMMENT ON FUNCTION dataops.drop_step(text, text) IS 'Takes a step out of its pipeline. Its target and its data stay.';
+COMMENT ON FUNCTION dataops.drop_step(text, text) IS 'Takes a step out of its pipeline. Its target and its data stay; the checks of a model go on as a gate of the table, those of a gate go with it.';
 
 CREATE OR REPLACE FUNCTION dataops.drop_pipeline(name text) RETURNS text
 LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dataops_drop_pipeline';

@@ -106,7 +106,7 @@ COMMENT ON FUNCTION dataops._set_level(regrole, text) IS 'What grant_role() and 
 
 CREATE OR REPLACE FUNCTION dataops.grant_role(role regrole, level text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_grant_role';
-COMMENT ON FUNCTION dataops.grant_role(regrole, text) IS 'Gives a role a level, instead of the one it has: viewer reads, operator also runs and repairs, developer also defines, admin also grants and sees what others own. Only an administrator of dataops or the owner of the database may.';
+COMMENT ON FUNCTION dataops.grant_role(regrole, text) IS 'Gives a role a level, instead of the one it has: viewer reads, operator also sees, runs and repairs the pipelines of all, developer also defines, admin also grants and sees what everybody did. Only an administrator of dataops or the owner of the database may.';
 
 CREATE OR REPLACE FUNCTION dataops.revoke_role(role regrole) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_revoke_role';

@@ -1,11 +1,12 @@
--- What a person reads.  Every view shows what belongs to a role whose rights the reader has; an administrator sees all.  Views about
+-- What a person reads.  Every view shows what belongs to a role whose rights the reader has.  Operators, who run
+-- and repair all pipelines, see all of them; administrators also see what everybody did.  Views about
 -- runs begin with the same twelve columns: run_id, pipeline, env, step, state, started_at, took, rows_in, rows_out, rows_quarantined,
 -- error, hint.  A view runs the functions it calls as its reader, so the readers may execute these.  OFFSET 0: the state is looked up once
 -- a row, not once for each column that depends on it.
 
-CREATE OR REPLACE FUNCTION dataops._may_see(owner regrole) RETURNS boolean
+CREATE OR REPLACE FUNCTION dataops._may_see(owner regrole, level text) RETURNS boolean
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'dataops__may_see';
-COMMENT ON FUNCTION dataops._may_see(regrole) IS 'May the current user see what this role owns? Of a null owner, an administrator may.';
+COMMENT ON FUNCTION dataops._may_see(regrole, text) IS 'Does the current user have the rights of this role, or this level of dataops? Of a null role, only who has the level.';
 
 CREATE OR REPLACE FUNCTION dataops._lock_key(pipeline text, env text) RETURNS bigint
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'dataops__lock_key';
@@ -62,7 +63,7 @@ CROSS JOIN LATERAL (
     FROM dataops.step_run s
     WHERE s.run = r.id AND (s.state IN ('succeeded', 'waiting') OR s.kind = 'fetch')
 ) done
-WHERE dataops._may_see(r.owner);
+WHERE dataops._may_see(r.owner, 'operator');
 COMMENT ON VIEW dataops.runs IS 'Every execution of a pipeline.';
 COMMENT ON COLUMN dataops.runs.step IS 'The step that failed, else the one in work.';
 COMMENT ON COLUMN dataops.runs.state IS 'queued, running, waiting, succeeded, failed, cancelled, or interrupted: the process ended first, tick() goes on from there.';
@@ -90,7 +91,7 @@ JOIN dataops.run r ON r.id = s.run
 CROSS JOIN LATERAL (
     SELECT CASE s.state WHEN 'running' THEN dataops._running_state(r.pipeline, r.env) ELSE s.state END AS state OFFSET 0
 ) shown
-WHERE dataops._may_see(r.owner);
+WHERE dataops._may_see(r.owner, 'operator');
 COMMENT ON VIEW dataops.step_runs IS 'Every attempt of every step.';
 COMMENT ON COLUMN dataops.step_runs.hint IS 'What to do next; why, when it was skipped.';
 COMMENT ON COLUMN dataops.step_runs.changed_from IS 'The rows it wrote are about the times [changed_from, changed_to).';
@@ -106,7 +107,7 @@ SELECT q.run AS run_id, r.pipeline, r.env, s.step,
 FROM dataops.request q
 LEFT JOIN dataops.run r ON r.id = q.run
 LEFT JOIN dataops.step_run s ON s.id = q.step_run
-WHERE dataops._may_see(r.owner);
+WHERE dataops._may_see(r.owner, 'operator');
 COMMENT ON VIEW dataops.requests IS 'Every HTTP request that a run made, failed ones too, without secrets and values of parameters.';
 
 CREATE OR REPLACE VIEW dataops.pages WITH (security_barrier) AS
@@ -122,7 +123,7 @@ FROM dataops.page p
 JOIN dataops.batch b ON b.id = p.batch
 LEFT JOIN dataops.run r ON r.id = b.run
 LEFT JOIN dataops.step_run s ON s.id = b.step_run
-WHERE dataops._may_see(r.owner);
+WHERE dataops._may_see(r.owner, 'operator');
 COMMENT ON VIEW dataops.pages IS 'Every page that landed, the batch it landed with and the archive object that holds it.';
 COMMENT ON COLUMN dataops.pages.crc32c IS 'Of the body as it was after inflating.';
 COMMENT ON COLUMN dataops.pages.object IS 'The archived batch, in the store named by archive.';
@@ -141,7 +142,7 @@ SELECT c.run AS run_id, c.pipeline, c.env, c.step,
        c.rows_checked, c.rows_failed, c.value, c.message, c.sample, c.accepted_at, c.accepted_by, c.accept_reason
 FROM dataops.check_result c
 LEFT JOIN dataops.run r ON r.id = c.run
-WHERE dataops._may_see(r.owner);
+WHERE dataops._may_see(r.owner, 'operator');
 COMMENT ON VIEW dataops.check_results IS 'The verdict of every check in every run.';
 COMMENT ON COLUMN dataops.check_results.state IS 'passed, warned, failed, accepted or error (the rule itself could not be run).';
 COMMENT ON COLUMN dataops.check_results.sample IS 'Up to ten failing rows.';
@@ -158,7 +159,7 @@ SELECT q.run AS run_id, q.pipeline, q.env, q.step,
        q."row", q.record, q.raw, q.batch, q.page, q.ordinal, q.created_at, q.replayed_at, q.replayed_by
 FROM dataops.quarantine_row q
 LEFT JOIN dataops.run r ON r.id = q.run
-WHERE dataops._may_see(r.owner);
+WHERE dataops._may_see(r.owner, 'operator');
 COMMENT ON VIEW dataops.quarantine IS 'What was set aside: records that could not land and rows that failed a rule.';
 COMMENT ON COLUMN dataops.quarantine.state IS 'open or replayed.';
 COMMENT ON COLUMN dataops.quarantine."row" IS 'What the model made.';
@@ -187,7 +188,7 @@ CROSS JOIN LATERAL (
            sum(b.quarantined)::bigint AS quarantined, sum(b.bytes)::bigint AS bytes, max(b.landed_at) AS last_at
     FROM dataops.batch b WHERE b.run = r.id AND b.step_run = s.id
 ) landed
-WHERE r.state IN ('running', 'waiting') AND dataops._may_see(r.owner)
+WHERE r.state IN ('running', 'waiting') AND dataops._may_see(r.owner, 'operator')
   AND NOT EXISTS (SELECT FROM dataops.step_run later WHERE later.run = s.run AND later.step = s.step AND later.shard = s.shard
                   AND later.attempt > s.attempt);
 COMMENT ON VIEW dataops.progress IS 'The steps in work: what they have committed so far, readable while they run.';
@@ -238,7 +239,7 @@ LEFT JOIN LATERAL (
     WHERE q.pipeline = r.pipeline AND q.step = broken.step AND q.env = r.env AND q.run = r.id
     ORDER BY q.id LIMIT 1
 ) aside ON true
-WHERE p.kind = 'pipeline' AND shown.state IN ('failed', 'interrupted') AND dataops._may_see(r.owner);
+WHERE p.kind = 'pipeline' AND shown.state IN ('failed', 'interrupted') AND dataops._may_see(r.owner, 'operator');
 COMMENT ON VIEW dataops.failures IS 'Open failures: pipelines whose latest run failed or was interrupted, and the statement to run next.';
 COMMENT ON COLUMN dataops.failures.check_name IS 'The check that stopped it.';
 COMMENT ON COLUMN dataops.failures.sample IS 'One row that failed the check or was set aside.';
@@ -266,7 +267,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT CASE last.state WHEN 'running' THEN dataops._running_state(s.pipeline, s.env) ELSE last.state END AS state OFFSET 0
 ) shown ON true
-WHERE dataops._may_see(d.owner);
+WHERE dataops._may_see(d.owner, 'operator');
 COMMENT ON VIEW dataops.schedules IS 'Which pipeline starts when; the leading columns tell of its last run.';
 COMMENT ON COLUMN dataops.schedules.state IS 'State of the last run; that of the schedule is schedule_state, active or paused.';
 COMMENT ON COLUMN dataops.schedules.next_at IS 'The due time that tick() takes up next; in the past when the clock is late.';
@@ -297,7 +298,7 @@ LEFT JOIN LATERAL (
     WHERE r.pipeline = d.pipeline AND r.env = p.env AND s.state = 'succeeded'
     ORDER BY r.id DESC, s.attempt DESC LIMIT 1
 ) written ON true
-WHERE p.kind = 'step' AND dataops._may_see(d.owner);
+WHERE p.kind = 'step' AND dataops._may_see(d.owner, 'operator');
 COMMENT ON VIEW dataops.freshness IS 'How old each target and each source''s raw table is.';
 COMMENT ON COLUMN dataops.freshness.state IS 'How the last attempt ended; skipped means that there was nothing new.';
 COMMENT ON COLUMN dataops.freshness.checked_at IS 'The end of the last attempt, with news or without.';
@@ -322,7 +323,7 @@ CROSS JOIN LATERAL (
     SELECT 'missing', unnest(tstzmultirange(tstzrange(wanted.start_at, wanted.end_at)) - done.ranges)
     WHERE wanted.start_at < wanted.end_at
 ) part
-WHERE p.kind = 'pipeline' AND d.spec ->> 'every' IS NOT NULL AND dataops._may_see(d.owner);
+WHERE p.kind = 'pipeline' AND d.spec ->> 'every' IS NOT NULL AND dataops._may_see(d.owner, 'operator');
 COMMENT ON VIEW dataops.intervals IS 'Of each pipeline with "every": the times [from_ts, to_ts) that are done and those that are missing up to now.';
 COMMENT ON COLUMN dataops.intervals.state IS 'done or missing.';
 
@@ -331,7 +332,7 @@ SELECT d.kind, nullif(d.pipeline, '') AS pipeline, d.object, d.version,
        (SELECT array_agg(p.env ORDER BY p.env) FROM dataops.deployment p WHERE p.definition = d.id) AS current_in,
        d.owner, d.created_at, d.created_by, d.hash, d.spec, d.id AS definition
 FROM dataops.definition d
-WHERE dataops._may_see(d.owner);
+WHERE dataops._may_see(d.owner, 'operator');
 COMMENT ON VIEW dataops.versions IS 'Every version of every source, pipeline, step and check.';
 COMMENT ON COLUMN dataops.versions.current_in IS 'The environments in which this version is the current one; null when it is past.';
 
@@ -341,21 +342,21 @@ SELECT d.kind, nullif(d.pipeline, '') AS pipeline, p.env, d.object, p.position, 
        d.owner, d.created_at AS changed_at, d.created_by AS changed_by, d.spec
 FROM dataops.deployment p
 JOIN dataops.definition d ON d.id = p.definition
-WHERE dataops._may_see(d.owner);
+WHERE dataops._may_see(d.owner, 'operator');
 COMMENT ON VIEW dataops.catalog IS 'What is defined now: sources, pipelines, steps in their order, checks.';
 COMMENT ON COLUMN dataops.catalog.object IS 'The name; target/name for a check.';
 
 CREATE OR REPLACE VIEW dataops.audit WITH (security_barrier) AS
 SELECT a.at, a.session_role, a.role, a.action, a.object, a.detail, a.id AS audit_id
 FROM dataops.audit_entry a
-WHERE dataops._may_see(to_regrole(quote_ident(a.role)));
+WHERE dataops._may_see(to_regrole(quote_ident(a.role)), 'admin');
 COMMENT ON VIEW dataops.audit IS 'Who changed what, without secrets: one''s own acts; an administrator sees everybody''s.';
 COMMENT ON COLUMN dataops.audit.session_role IS 'Who was logged in; role is whose rights were used.';
 
-REVOKE ALL ON FUNCTION dataops._may_see(regrole), dataops._lock_key(text, text), dataops._running_state(text, text),
+REVOKE ALL ON FUNCTION dataops._may_see(regrole, text), dataops._lock_key(text, text), dataops._running_state(text, text),
     dataops._cron_next(text, text, timestamptz, integer), dataops._due_until(jsonb, timestamptz),
     dataops._elapsed(text, timestamptz, timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION dataops._may_see(regrole), dataops._lock_key(text, text), dataops._running_state(text, text),
+GRANT EXECUTE ON FUNCTION dataops._may_see(regrole, text), dataops._lock_key(text, text), dataops._running_state(text, text),
     dataops._cron_next(text, text, timestamptz, integer), dataops._due_until(jsonb, timestamptz),
     dataops._elapsed(text, timestamptz, timestamptz) TO @extowner@ WITH GRANT OPTION;
 GRANT SELECT ON dataops.runs, dataops.step_runs, dataops.requests, dataops.pages, dataops.check_results, dataops.quarantine,

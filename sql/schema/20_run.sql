@@ -29,6 +29,7 @@ CREATE TABLE dataops.run (
 );
 CREATE INDEX ON dataops.run (pipeline, env, id);
 CREATE INDEX ON dataops.run (state) WHERE state IN ('queued', 'running', 'waiting');
+CREATE TRIGGER guard_owner BEFORE INSERT OR UPDATE OF owner ON dataops.run FOR EACH ROW EXECUTE FUNCTION dataops._guard_owner();
 COMMENT ON TABLE dataops.run IS 'One execution of a pipeline over [from_ts, to_ts). definitions are the versions it runs; claim rises with every takeover; steps in redo count as done only by attempts after redo_claim.';
 
 CREATE TABLE dataops.step_run (

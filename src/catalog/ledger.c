@@ -24,10 +24,13 @@ ledger_queue(Definition *pipeline, const char *env, TimeRange range, TimestampTz
 			 List *steps)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.run (id, pipeline, env, scheduled_for, from_ts, to_ts, steps, definitions, "
+		"INSERT INTO dataops.run (id, pipeline, env, scheduled_for, from_ts, to_ts, steps, "
+		"definitions, "
 		" owner, requested_by, state, created_at) "
-		"SELECT $1, $2, $3, $4, $5, $6, $7, array_agg(p.definition ORDER BY p.kind, p.position), $8::regrole, $9::name, 'queued', clock_timestamp() "
-		"FROM dataops.deployment p WHERE p.env = $3 AND (p.pipeline = $2 OR p.kind = 'pipeline' AND p.object = $2)";
+		"SELECT $1, $2, $3, $4, $5, $6, $7, array_agg(p.definition "
+		"ORDER BY p.kind, p.position), $8::regrole, $9::name, 'queued', clock_timestamp() "
+		"FROM dataops.deployment p WHERE p.env = $3 "
+		"AND (p.pipeline = $2 OR p.kind = 'pipeline' AND p.object = $2)";
 	SqlArgs		args = {0};
 	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
 
@@ -89,6 +92,24 @@ step_from_definition(Definition *definition)
 	return step;
 }
 
+/*
+ * What a run executes is executed with the rights of its owner, so nothing of anybody else gets in:
+ * not by a dropped pipeline whose name another role has taken since, nor by rows written by hand.
+ */
+static void
+check_same_owner(const Run *run, const Definition *definition)
+{
+	if (definition->owner != run->owner)
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("run %s of pipeline \"%s\" cannot execute \"%s\"", uuid_text(&run->id),
+					   run->pipeline, definition->object),
+				errdetail("The run belongs to role \"%s\", the definition to role \"%s\".",
+						  GetUserNameFromId(run->owner, true),
+						  GetUserNameFromId(definition->owner, true)),
+				errhint("Cancel this run and start the pipeline anew."));
+}
+
 /* What the pipeline pins for its steps. */
 static void
 load_pipeline(Run *run, Jsonb *spec)
@@ -110,6 +131,7 @@ load_definitions(Run *run, List *definitions, List *only)
 	{
 		Definition *definition = lfirst(cell);
 
+		check_same_owner(run, definition);
 		if (definition->kind == DEFINITION_CHECK)
 			checks = lappend(checks, definition);
 		else if (definition->kind == DEFINITION_PIPELINE)
@@ -151,12 +173,15 @@ take_over(const pg_uuid_t *id)
 		"UPDATE dataops.step_run SET state = 'interrupted', finished_at = clock_timestamp() "
 		"WHERE run = $1 AND state = 'running'";
 	static const char claim[] =
-		"UPDATE dataops.run SET claim = claim + 1, started_at = coalesce(started_at, clock_timestamp()), "
-		" finished_at = NULL, next_attempt_at = NULL, error = NULL, hint = NULL, sqlstate = NULL, failed_step = NULL, "
+		"UPDATE dataops.run SET claim = claim + 1, started_at = coalesce(started_at, "
+		"clock_timestamp()), "
+		" finished_at = NULL, next_attempt_at = NULL, error = NULL, hint = NULL, sqlstate = NULL, "
+		"failed_step = NULL, "
 		" resumes = CASE state WHEN 'running' THEN resumes + 1 ELSE resumes END, state = 'running' "
 		"WHERE id = $1 AND state IN ('queued', 'running', 'waiting') RETURNING resumes";
 	static const char give_up[] =
-		"UPDATE dataops.run SET state = 'failed', finished_at = clock_timestamp(), sqlstate = '57P01', "
+		"UPDATE dataops.run SET state = 'failed', finished_at = clock_timestamp(), "
+		"sqlstate = '57P01', "
 		" error = format('interrupted %s times', resumes), "
 		" hint = format('SELECT dataops.retry(%L)', id) WHERE id = $1";
 	SqlArgs		args = {0};
@@ -177,7 +202,8 @@ Run *
 ledger_claim(const pg_uuid_t *id, MemoryContext memory)
 {
 	static const char sql[] =
-		"SELECT pipeline, env, owner, from_ts, to_ts, claim, definitions, steps FROM dataops.run WHERE id = $1";
+		"SELECT pipeline, env, owner, from_ts, to_ts, claim, definitions, steps "
+		"FROM dataops.run WHERE id = $1";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 	MemoryContext previous;
@@ -211,7 +237,8 @@ StepStatus
 ledger_step_status(Run *run, const char *step, TimestampTz *next_attempt_at)
 {
 	static const char sql[] =
-		"SELECT s.state, s.next_attempt_at FROM dataops.step_run s JOIN dataops.run r ON r.id = s.run "
+		"SELECT s.state, s.next_attempt_at "
+		"FROM dataops.step_run s JOIN dataops.run r ON r.id = s.run "
 		"WHERE s.run = $1 AND s.step = $2 "
 		"AND (s.claim > r.redo_claim OR NOT coalesce(s.step = ANY (r.redo), false)) "
 		"ORDER BY s.attempt DESC LIMIT 1";
@@ -243,11 +270,15 @@ void
 ledger_step_start(Run *run, Step *step)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.step_run (id, run, step, attempt, kind, definition, target, state, claim, started_at) "
-		"SELECT $1, $2, $3, coalesce(max(attempt), 0) + 1, $4, $5, $6, 'running', $7, clock_timestamp() "
+		"INSERT INTO dataops.step_run (id, run, step, attempt, kind, definition, target, state, "
+		"claim, started_at) "
+		"SELECT $1, $2, $3, coalesce(max(attempt), 0) + 1, $4, $5, $6, 'running', $7, "
+		"clock_timestamp() "
 		"FROM dataops.step_run WHERE run = $2 AND step = $3 "
-		"RETURNING attempt, (SELECT count(*) FROM dataops.step_run s JOIN dataops.run r ON r.id = s.run "
-		" WHERE s.run = $2 AND s.step = $3 AND s.state IN ('failed', 'waiting') AND s.claim > r.redo_claim)";
+		"RETURNING attempt, (SELECT count(*) "
+		"FROM dataops.step_run s JOIN dataops.run r ON r.id = s.run "
+		" WHERE s.run = $2 AND s.step = $3 AND s.state IN ('failed', 'waiting') "
+		"AND s.claim > r.redo_claim)";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 
@@ -303,8 +334,10 @@ void
 ledger_step_finish(Run *run, Step *step, const StageResult *result)
 {
 	static const char sql[] =
-		"UPDATE dataops.step_run SET state = $3, finished_at = clock_timestamp(), rows_in = $4, rows_out = $5, "
-		" rows_quarantined = $6, bytes = $7, changed_from = $8, changed_to = $9, error = $10, hint = $11, "
+		"UPDATE dataops.step_run SET state = $3, finished_at = clock_timestamp(), rows_in = $4, "
+		"rows_out = $5, "
+		" rows_quarantined = $6, bytes = $7, changed_from = $8, changed_to = $9, error = $10, "
+		"hint = $11, "
 		" sqlstate = $12, next_attempt_at = $13 "
 		"WHERE id = $1 AND claim = $2 AND state = 'running'";
 	SqlArgs		args = {0};
@@ -345,7 +378,8 @@ void
 ledger_finish(Run *run, const RunEnd *end)
 {
 	static const char sql[] =
-		"UPDATE dataops.run SET state = $3, failed_step = $4, error = $5, hint = $6, sqlstate = $7, "
+		"UPDATE dataops.run SET state = $3, failed_step = $4, error = $5, hint = $6, "
+		"sqlstate = $7, "
 		" next_attempt_at = $8, cancel_requested = false, "
 		" finished_at = CASE $3 WHEN 'waiting' THEN NULL ELSE clock_timestamp() END "
 		"WHERE id = $1 AND claim = $2 AND state = 'running'";
@@ -373,77 +407,12 @@ ledger_cancel_requested(Run *run)
 	return sql_bool(sql_run_own(sql, &args), 0, 1);
 }
 
-/* ---- intervals ---- */
-
-void
-ledger_interval_done(Run *run)
-{
-	static const char sql[] =
-		"INSERT INTO dataops.interval (pipeline, env, start_at, end_at, run, done_at) "
-		"VALUES ($1, $2, $3, $4, $5, clock_timestamp()) ON CONFLICT DO NOTHING";
-	SqlArgs		args = {0};
-
-	sql_add_text(&args, run->pipeline);
-	sql_add_text(&args, run->env);
-	sql_add_timestamptz(&args, run->from_ts);
-	sql_add_timestamptz(&args, run->to_ts);
-	sql_add_uuid(&args, &run->id);
-	sql_run_own(sql, &args);
-}
-
-List *
-ledger_missing(const char *pipeline, const char *env, TimestampTz start, TimestampTz fallback,
-			   TimestampTz end)
-{
-	static const char sql[] =
-		"WITH taken AS (SELECT start_at, end_at FROM dataops.interval WHERE pipeline = $1 AND env = $2 "
-		" UNION ALL SELECT from_ts, to_ts FROM dataops.run WHERE pipeline = $1 AND env = $2 AND steps IS NULL "
-		"  AND state IN ('queued', 'running', 'waiting')), "
-		"done AS (SELECT range_agg(tstzrange(start_at, end_at)) AS ranges, min(start_at) AS first "
-		" FROM taken WHERE start_at < end_at), "
-		"wanted AS (SELECT CASE WHEN $3 > '-infinity' THEN $3 ELSE coalesce(first, $4) END AS start FROM done) "
-		"SELECT lower(gap), upper(gap) FROM done, wanted, "
-		" unnest(tstzmultirange(tstzrange(start, greatest(start, $5))) - coalesce(ranges, '{}')) gap "
-		"ORDER BY 1";
-	SqlArgs		args = {0};
-	SqlRows    *rows;
-	List	   *list = NIL;
-
-	sql_add_text(&args, pipeline);
-	sql_add_text(&args, env);
-	sql_add_timestamptz(&args, start);
-	sql_add_timestamptz(&args, fallback);
-	sql_add_timestamptz(&args, end);
-	rows = sql_run_own(sql, &args);
-	for (uint64 i = 0; i < rows->count; i++)
-	{
-		TimeRange  *range = palloc(sizeof(TimeRange));
-
-		range->from_ts = sql_timestamptz(rows, i, 1);
-		range->to_ts = sql_timestamptz(rows, i, 2);
-		list = lappend(list, range);
-	}
-	return list;
-}
-
-TimestampTz
-ledger_last_end(const char *pipeline, const char *env)
-{
-	static const char sql[] =
-		"SELECT coalesce(max(end_at), '-infinity') FROM dataops.interval WHERE pipeline = $1 AND env = $2";
-	SqlArgs		args = {0};
-
-	sql_add_text(&args, pipeline);
-	sql_add_text(&args, env);
-	return sql_timestamptz(sql_run_own(sql, &args), 0, 1);
-}
-
 /* ---- commands on a run ---- */
 
 List *
 ledger_current_steps(Definition *pipeline, const char *env)
 {
-	Run			run = {0};
+	Run			run = {.pipeline = pipeline->object, .owner = pipeline->owner};
 
 	load_definitions(&run, list_concat(definition_list(DEFINITION_STEP, pipeline->object, env),
 									   definition_list(DEFINITION_CHECK, pipeline->object, env)),
@@ -455,10 +424,13 @@ void
 ledger_skip_step(const pg_uuid_t *id, const char *step, const char *reason)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.step_run (id, run, step, attempt, kind, definition, target, state, claim, "
+		"INSERT INTO dataops.step_run (id, run, step, attempt, kind, definition, target, state, "
+		"claim, "
 		" started_at, finished_at, error) "
-		"SELECT $1, r.id, d.object, coalesce((SELECT max(attempt) FROM dataops.step_run WHERE run = r.id AND step = $3), 0) + 1, "
-		" d.spec->>'kind', d.id, coalesce(d.spec->>'target', d.spec->>'source'), 'skipped', r.claim + 1, "
+		"SELECT $1, r.id, d.object, coalesce((SELECT max(attempt) "
+		"FROM dataops.step_run WHERE run = r.id AND step = $3), 0) + 1, "
+		" d.spec->>'kind', d.id, coalesce(d.spec->>'target', d.spec->>'source'), 'skipped', "
+		"r.claim + 1, "
 		" clock_timestamp(), clock_timestamp(), $4 "
 		"FROM dataops.run r JOIN dataops.definition d ON d.id = ANY (r.definitions) "
 		"WHERE r.id = $2 AND d.kind = 'step' AND d.object = $3";
@@ -508,7 +480,8 @@ void
 ledger_requeue(const RunHead *head, bool current, List *redo)
 {
 	static const char sql[] =
-		"UPDATE dataops.run r SET state = 'queued', resumes = 0, cancel_requested = false, redo = $3, "
+		"UPDATE dataops.run r SET state = 'queued', resumes = 0, cancel_requested = false, "
+		"redo = $3, "
 		" redo_claim = claim, next_attempt_at = NULL, definitions = CASE WHEN $2 "
 		"  THEN (SELECT array_agg(p.definition ORDER BY p.kind, p.position) "
 		"   FROM dataops.deployment p WHERE p.env = r.env AND (p.pipeline = r.pipeline "
@@ -575,20 +548,17 @@ ledger_request_cancel(const pg_uuid_t *id)
 }
 
 void
-ledger_forget(const char *pipeline, const char *env)
+ledger_cancel_all(const char *pipeline, const char *env)
 {
-	static const char cancel[] =
+	static const char sql[] =
 		"UPDATE dataops.run SET state = 'cancelled', finished_at = clock_timestamp(), "
 		" error = 'the pipeline was dropped' "
 		"WHERE pipeline = $1 AND env = $2 AND state IN ('queued', 'running', 'waiting')";
-	static const char intervals[] =
-		"DELETE FROM dataops.interval WHERE pipeline = $1 AND env = $2";
 	SqlArgs		args = {0};
 
 	sql_add_text(&args, pipeline);
 	sql_add_text(&args, env);
-	sql_run_own(cancel, &args);
-	sql_run_own(intervals, &args);
+	sql_run_own(sql, &args);
 }
 
 int

@@ -2,9 +2,9 @@
  * ledger.h
  *	  Every SQL text about runs and step runs.
  *
- * A run goes queued → running → succeeded | failed | cancelled, or → waiting → running.  The ledger
- * never says "dead": that is "running" with the pipeline's lock free (catalog/lock.h), and whoever
- * takes the lock next goes on from there with a higher claim.
+ * A run goes queued → running → succeeded | failed | cancelled, or → waiting → running.
+ * The ledger never says "dead": that is "running" with the pipeline's lock free (catalog/lock.h),
+ * and whoever takes the lock next goes on from there with a higher claim.
  *
  * All functions need an open transaction; results live in CurrentMemoryContext unless said.
  *
@@ -85,19 +85,6 @@ extern void ledger_finish(Run *run, const RunEnd *end);
 /* Was cancel() called for it? */
 extern bool ledger_cancel_requested(Run *run);
 
-/* Marks the range of a successful run over all steps as done. */
-extern void ledger_interval_done(Run *run);
-
-/*
- * The ranges from "start" to "end" that are neither done nor those of a run on its way, oldest
- * first; List of TimeRange *.  start DT_NOBEGIN: from the first one ever done, else "fallback".
- */
-extern List *ledger_missing(const char *pipeline, const char *env, TimestampTz start,
-							TimestampTz fallback, TimestampTz end);
-
-/* Where the last successful run over all steps ended; DT_NOBEGIN when there is none. */
-extern TimestampTz ledger_last_end(const char *pipeline, const char *env);
-
 /* Head of a run for commands that act on one, and its state now. */
 typedef struct RunHead
 {
@@ -125,24 +112,18 @@ extern void ledger_requeue(const RunHead *head, bool current, List *redo);
 
 /*
  * Puts runs that failed or were cancelled back to queued, with the current definitions, where they
- * are the last to have had their range and nothing of it is done: going on with them lands no record
- * twice, as a new run over the same range would.  Only those that overlap "within".  Returns their
- * ids (pg_uuid_t *), by range.
- */
-extern List *ledger_requeue_unfinished(const char *pipeline, const char *env, TimeRange within);
-
-/*
- * Puts runs that failed or were cancelled back to queued, with the current definitions, where they
- * are the last to have had their range and nothing of it is done: going on with them lands no record
- * twice, as a new run over the same range would.  Only those that overlap "within".  Returns their
- * ids (pg_uuid_t *), by range.
+ * are the last to have had their range and nothing of it is done: going on with them lands no
+ * record twice, as a new run over the same range would.  Only those that overlap "within".  Returns
+ * their ids (pg_uuid_t *), by range.
  */
 extern List *ledger_requeue_unfinished(const char *pipeline, const char *env, TimeRange within);
 
 /* The current steps of a pipeline with their checks: List of Step *, as defined. */
 extern List *ledger_current_steps(Definition *pipeline, const char *env);
 
-/* Records that a step of the run counts as done although it was not attempted. 42704: no such step. */
+/*
+ * Records that a step of the run counts as done although it was not attempted. 42704: no such step.
+ */
 extern void ledger_skip_step(const pg_uuid_t *id, const char *step, const char *reason);
 
 typedef enum CancelOutcome
@@ -154,8 +135,8 @@ typedef enum CancelOutcome
 
 extern CancelOutcome ledger_request_cancel(const pg_uuid_t *id);
 
-/* Of a pipeline that is dropped: cancels what had still to run, forgets which intervals are done. */
-extern void ledger_forget(const char *pipeline, const char *env);
+/* Of a pipeline that is dropped: cancels what had still to run. */
+extern void ledger_cancel_all(const char *pipeline, const char *env);
 
 /* The process that holds the pipeline's lock, or 0. */
 extern int	ledger_holder(const char *pipeline, const char *env);

@@ -81,7 +81,10 @@ lock_is_held(const char *pipeline, const char *env)
 
 PG_FUNCTION_INFO_V1(dataops__lock_key);
 
-/* _lock_key(pipeline, env) → bigint: what pg_locks shows as classid (high half) and objid (low half) */
+/*
+ * _lock_key(pipeline, env) → bigint: what pg_locks shows as classid (high half) and objid (low
+ * half)
+ */
 Datum
 dataops__lock_key(PG_FUNCTION_ARGS)
 {

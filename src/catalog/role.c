@@ -110,16 +110,16 @@ dataops_revoke_role(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* What _may_see() remembers while a query runs. */
+/* What _may_see() remembers while a query runs: its level is the same in every row. */
 typedef struct Viewer
 {
 	Oid			user;
-	bool		is_admin;
+	bool		has_level;
 } Viewer;
 
 PG_FUNCTION_INFO_V1(dataops__may_see);
 
-/* _may_see(owner) → may the current user, who reads the view, see what "owner" owns? */
+/* _may_see(owner, level) → does the current user have the rights of the owner, or that level? */
 Datum
 dataops__may_see(PG_FUNCTION_ARGS)
 {
@@ -127,12 +127,15 @@ dataops__may_see(PG_FUNCTION_ARGS)
 
 	if (!PG_ARGISNULL(0) && has_privs_of_role(GetUserId(), PG_GETARG_OID(0)))
 		PG_RETURN_BOOL(true);
+	if (PG_ARGISNULL(1))
+		PG_RETURN_BOOL(false);
 	if (viewer == NULL || viewer->user != GetUserId())
 	{
 		viewer = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(Viewer));
 		viewer->user = GetUserId();
-		viewer->is_admin = role_has_level(viewer->user, "admin");
+		viewer->has_level = role_has_level(viewer->user,
+										   text_to_cstring(PG_GETARG_TEXT_PP(1)));
 		fcinfo->flinfo->fn_extra = viewer;
 	}
-	PG_RETURN_BOOL(viewer->is_admin);
+	PG_RETURN_BOOL(viewer->has_level);
 }

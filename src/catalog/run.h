@@ -63,7 +63,7 @@ typedef enum StageOutcome
 	STAGE_DONE,
 	STAGE_UNCHANGED,			/* nothing new: a normal end, recorded as skipped for a consumer */
 	STAGE_FAILED,				/* "error" says why; the step loop decides whether to try again */
-	STAGE_LATER					/* come back at next_attempt_at: the run waits, the process does not */
+	STAGE_LATER					/* at next_attempt_at: the run waits, the process does not */
 } StageOutcome;
 
 typedef struct StageResult

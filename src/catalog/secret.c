@@ -133,7 +133,7 @@ check_surroundings(const char *reference)
 
 /* ---- files ---- */
 
-/* Up to "limit" bytes of a file, its trailing newlines left out. "what" is for the message. */
+/* Up to "limit" bytes of a file, with a NUL behind them. "what" is for the message. */
 static char *
 read_file(const char *path, size_t limit, const char *what, size_t *length)
 {
@@ -149,6 +149,7 @@ read_file(const char *path, size_t limit, const char *what, size_t *length)
 				errmsg("could not read %s: it is unreadable or larger than %zu bytes", what,
 					   limit));
 	FreeFile(file);
+	bytes[*length] = '\0';
 	return bytes;
 }
 
@@ -322,9 +323,18 @@ next_version(const char *name)
 	return sql_bigint(rows, 0, 2) + 1;
 }
 
+/* The statement may hold the value: whatever fails, the server's log does without it. */
+static void
+hide_statement(void *arg)
+{
+	errhidestmt(true);
+}
+
 Datum
 dataops_set_secret(PG_FUNCTION_ARGS)
 {
+	ErrorContextCallback hiding = {.previous = error_context_stack, .callback = hide_statement};
+
 	static const char sql[] =
 		"INSERT INTO dataops.secret (name, owner, version, sealed, changed_at) "
 		"VALUES ($1, $2::regrole, $3, $4, now()) "
@@ -336,6 +346,7 @@ dataops_set_secret(PG_FUNCTION_ARGS)
 	bytea	   *sealed;
 	int			version;
 
+	error_context_stack = &hiding;
 	spec_check_name(name, "secret");
 	if (*value == '\0' || strlen(value) > SECRET_MAX)
 		ereport(ERROR,
@@ -352,6 +363,7 @@ dataops_set_secret(PG_FUNCTION_ARGS)
 	sql_add_bytes(&args, VARDATA_ANY(sealed), VARSIZE_ANY_EXHDR(sealed));
 	sql_run_own(sql, &args);
 	audit_record("set secret", name, NULL);
+	error_context_stack = hiding.previous;
 	PG_RETURN_TEXT_P(cstring_to_text(name));
 }
 

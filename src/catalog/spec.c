@@ -302,5 +302,6 @@ spec_check_name(const char *name, const char *kind)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_NAME),
 				errmsg("\"%s\" is not a name for a %s", error_clean(name, length, 100), kind),
-				errhint("Names are lower-case letters, digits and \"_\", begin with a letter and have at most 40 characters."));
+				errhint("Names are lower-case letters, digits and \"_\", "
+						"begin with a letter and have at most 40 characters."));
 }

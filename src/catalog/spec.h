@@ -26,8 +26,10 @@ extern bool spec_bool(Jsonb *spec, const char *key, bool missing, const char *wh
 extern int64 spec_integer(Jsonb *spec, const char *key, int64 missing, const char *what);
 extern double spec_number(Jsonb *spec, const char *key, double missing, const char *what);
 extern Interval *spec_interval(Jsonb *spec, const char *key, const char *what);
-extern TimestampTz spec_timestamptz(Jsonb *spec, const char *key, TimestampTz missing, const char *what);
-extern List *spec_texts(Jsonb *spec, const char *key, const char *what);	/* array of strings → char * */
+extern TimestampTz spec_timestamptz(Jsonb *spec, const char *key, TimestampTz missing,
+									const char *what);
+/* An array of strings, as List of char *. */
+extern List *spec_texts(Jsonb *spec, const char *key, const char *what);
 extern Jsonb *spec_object(Jsonb *spec, const char *key, const char *what);
 extern bool spec_has(Jsonb *spec, const char *key);
 
@@ -39,7 +41,8 @@ extern const char *spec_choice(Jsonb *spec, const char *key, const char *const *
 extern void spec_check_keys(Jsonb *spec, const char *const *known, int nknown, const char *what);
 
 /* Calls visit(key, value as text or JSON text, arg) for each member in jsonb's order. */
-extern void spec_each(Jsonb *spec, void (*visit) (const char *key, JsonbValue *value, void *arg), void *arg);
+extern void spec_each(Jsonb *spec, void (*visit) (const char *key, JsonbValue *value, void *arg),
+					  void *arg);
 
 /* A jsonb value as the text a URL or a message shows: strings bare, others as JSON. palloc'ed. */
 extern char *spec_value_text(const JsonbValue *value);

@@ -181,6 +181,11 @@ sql_become_owner(Oid owner, const char *search_path, const char *timezone)
 {
 	SqlRole		before;
 
+	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(owner)))
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("the role that owned this, with OID %u, does not exist", owner),
+				errhint("Drop the pipeline and define it again as a role that exists."));
 	GetUserIdAndSecContext(&before.user, &before.security);
 	before.guc_level = NewGUCNestLevel();
 	SetUserIdAndSecContext(owner, before.security | SECURITY_LOCAL_USERID_CHANGE |

@@ -26,7 +26,9 @@ typedef struct SqlArgs
 	char		nulls[SQL_MAX_ARGS + 1];
 } SqlArgs;
 
-/* Each appends the next $n; a NULL pointer is SQL NULL.  What they point at must live until the run. */
+/*
+ * Each appends the next $n; a NULL pointer is SQL NULL. What they point at must live until the run.
+ */
 extern void sql_add_text(SqlArgs *args, const char *value);
 extern void sql_add_texts(SqlArgs *args, List *values);		/* of char *; NIL is NULL */
 extern void sql_add_uuid(SqlArgs *args, const pg_uuid_t *value);
@@ -62,13 +64,15 @@ extern SqlRows *sql_run_own_once(const char *sql, SqlArgs *args);
 extern bool sql_is_null(const SqlRows *rows, uint64 row, int column);
 extern char *sql_text(const SqlRows *rows, uint64 row, int column);	/* any type, NULL when null */
 extern Datum sql_datum(const SqlRows *rows, uint64 row, int column);
-extern int64 sql_bigint(const SqlRows *rows, uint64 row, int column);	/* int4 or int8; 0 when null */
+extern int64 sql_bigint(const SqlRows *rows, uint64 row, int column);	/* 0 when null */
 extern bool sql_bool(const SqlRows *rows, uint64 row, int column);		/* false when null */
 extern pg_uuid_t *sql_uuid(const SqlRows *rows, uint64 row, int column);
 extern Jsonb *sql_jsonb(const SqlRows *rows, uint64 row, int column);
-extern TimestampTz sql_timestamptz(const SqlRows *rows, uint64 row, int column);	/* 0 when null */
-extern List *sql_texts(const SqlRows *rows, uint64 row, int column);	/* text[] → List of char * */
-extern List *sql_uuids(const SqlRows *rows, uint64 row, int column);	/* uuid[] → List of pg_uuid_t * */
+/* 0 when null */
+extern TimestampTz sql_timestamptz(const SqlRows *rows, uint64 row, int column);
+/* An array, as List of char * or of pg_uuid_t *. */
+extern List *sql_texts(const SqlRows *rows, uint64 row, int column);
+extern List *sql_uuids(const SqlRows *rows, uint64 row, int column);
 
 /* The role that owns the extension's objects. */
 extern Oid	sql_extension_owner(void);

@@ -2,11 +2,12 @@
  * txn.c
  *	  Begin, commit and abort of a run's transactions.
  *
- * Inside CALL the server has a transaction open at all times.  Where an error of ours will be caught
- * (run->guarded), ours is an internal subtransaction of it, so that the error can be rolled back with
- * everything that it left behind (snapshots, SPI levels, user and security context) before
- * SPI_rollback() ends the outer one.  Elsewhere it is the outer one itself: an error that leaves the
- * procedure must not leave a subtransaction open.  A worker has no transaction between two of ours.
+ * Inside CALL the server has a transaction open at all times.  Where an error of ours will be
+ * caught (run->guarded), ours is an internal subtransaction of it, so that the error can be
+ * rolled back with everything that it left behind (snapshots, SPI levels, user and security
+ * context) before SPI_rollback() ends the outer one.  Elsewhere it is the outer one itself: an
+ * error that leaves the procedure must not leave a subtransaction open.  A worker has no
+ * transaction between two of ours.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -25,10 +26,25 @@ static bool txn_open = false;
 static Oid	user_at_begin;
 static int	security_at_begin;
 
+/*
+ * An error that no guard catches leaves by itself; the next procedure of the session begins anew.
+ */
+static void
+forget_at_abort(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT)
+		txn_open = false;
+}
+
 void
 txn_begin(Run *run)
 {
+	static bool registered = false;
+
 	Assert(!txn_open);
+	if (!registered)
+		RegisterXactCallback(forget_at_abort, NULL);
+	registered = true;
 	if (run->in_worker)
 	{
 		SetCurrentStatementStartTimestamp();

@@ -12,7 +12,10 @@
 
 #include "catalog/run.h"
 
-/* Starts a transaction with an active snapshot; CurrentMemoryContext becomes a context that ends with it. */
+/*
+ * Starts a transaction with an active snapshot; CurrentMemoryContext becomes a context that ends
+ * with it.
+ */
 extern void txn_begin(Run *run);
 
 /*

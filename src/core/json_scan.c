@@ -98,8 +98,8 @@ hex_quad(const char *at, const char *end)
 }
 
 /*
- * Decodes the escape "\uXXXX" at "at", together with the one after it when they are a surrogate
- * pair; *to moves behind what it gave.  Returns the byte after, or NULL with *why filled.
+ * Decodes the escape of four hex digits at "at", together with the one after it when they are a
+ * surrogate pair; *to moves behind what it gave.  Returns the byte after, or NULL with *why filled.
  */
 static const char *
 decode_unicode(const char *text, const char *at, const char *end, char **to, JsonRefusal *why)

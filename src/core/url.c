@@ -191,6 +191,43 @@ url_encode(StringInfo target, const char *text)
 	}
 }
 
+/* Is the parameter at "pair" (up to its end) named "name"? */
+static bool
+is_param(const char *pair, size_t length, const char *name)
+{
+	size_t		name_length = strlen(name);
+
+	return length >= name_length && strncmp(pair, name, name_length) == 0 &&
+		(length == name_length || pair[name_length] == '=');
+}
+
+char *
+url_without_param(const char *url, const char *name)
+{
+	const char *query = strchr(url, '?');
+	StringInfoData rest;
+	char		separator = '?';
+
+	if (query == NULL)
+		return pstrdup(url);
+	initStringInfo(&rest);
+	appendBinaryStringInfo(&rest, url, query - url);
+	while (*query != '\0')
+	{
+		const char *pair = query + 1;
+		size_t		length = strcspn(pair, "&");
+
+		if (length > 0 && !is_param(pair, length, name))
+		{
+			appendStringInfoChar(&rest, separator);
+			appendBinaryStringInfo(&rest, pair, length);
+			separator = '&';
+		}
+		query = pair + length;
+	}
+	return rest.data;
+}
+
 char *
 url_shown(const char *url)
 {

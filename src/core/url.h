@@ -34,6 +34,9 @@ extern char *url_resolve(const Url *base, const char *reference);
 /* Appends "text" percent-encoded: all but the unreserved characters of RFC 3986. */
 extern void url_encode(StringInfo target, const char *text);
 
+/* "url" without the query parameters of that name. palloc'ed. */
+extern char *url_without_param(const char *url, const char *name);
+
 /*
  * "url" without the values of its query parameters: fit for a message, log row or table. palloc'ed.
  */

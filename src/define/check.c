@@ -113,28 +113,65 @@ check_define_again(Definition *pipeline, const char *target, const char *query, 
 		bind(check_read(((Definition *) lfirst(cell))->spec), query);
 }
 
+static bool
+is_gate(const Definition *step)
+{
+	return step != NULL && strcmp(spec_text_required(step->spec, "kind", "a step"), "check") == 0;
+}
+
 /* Makes the gate of a table that no model writes, or takes it away when nothing needs it. */
 static void
 settle_gate(Definition *pipeline, const char *target, const char *env)
 {
 	static const char sql[] =
-		"SELECT jsonb_build_object('kind', 'check', 'target', $1::text)";
+		"SELECT jsonb_build_object('kind', 'check', 'target', $1::text, "
+		" 'derived', jsonb_build_object('search_path', $2::text))";
 	Definition *gate = definition_find(DEFINITION_STEP, pipeline->object, target, env);
-	bool		is_gate = gate &&
-		strcmp(spec_text_required(gate->spec, "kind", "a step"), "check") == 0;
 	bool		needed = model_of_target(pipeline, target, env) == NULL &&
 		checks_of_target(pipeline, target, env) != NIL;
 	SqlArgs		args = {0};
 
 	/* put again even when it is there: replace_steps takes away what nobody put */
-	if (needed && (gate == NULL || is_gate))
+	if (needed && (gate == NULL || is_gate(gate)))
 	{
 		sql_add_text(&args, target);
+		sql_add_text(&args, model_search_path());
 		definition_put(DEFINITION_STEP, pipeline->object, target, env,
 					   sql_jsonb(sql_run_own(sql, &args), 0, 1), pipeline->owner);
 	}
-	else if (!needed && is_gate)
+	else if (!needed && is_gate(gate))
 		definition_drop(DEFINITION_STEP, pipeline->object, target, env);
+}
+
+void
+check_settle_gates(const char *pipeline, const char *env)
+{
+	Definition *definition = definition_find(DEFINITION_PIPELINE, "", pipeline, env);
+	ListCell   *cell;
+
+	foreach(cell, definition_list(DEFINITION_CHECK, pipeline, env))
+	{
+		Definition *check = lfirst(cell);
+		char	   *target = spec_text_required(check->spec, "target", "a check");
+
+		if (!is_gate(definition_find(DEFINITION_STEP, pipeline, target, env)))
+			settle_gate(definition, target, env);
+	}
+}
+
+void
+check_drop_of_gate(const char *pipeline, const char *name, const char *env)
+{
+	Definition *gate = definition_find(DEFINITION_STEP, pipeline, name, env);
+	Definition *definition = definition_find(DEFINITION_PIPELINE, "", pipeline, env);
+	char	   *target;
+	ListCell   *cell;
+
+	if (!is_gate(gate))
+		return;
+	target = spec_text_required(gate->spec, "target", "a check");
+	foreach(cell, checks_of_target(definition, target, env))
+		definition_drop(DEFINITION_CHECK, pipeline, ((Definition *) lfirst(cell))->object, env);
 }
 
 PG_FUNCTION_INFO_V1(dataops__add_check);

@@ -23,4 +23,11 @@ extern Jsonb *check_define(Definition *pipeline, Jsonb *spec, const char *env);
 extern void check_define_again(Definition *pipeline, const char *target, const char *query,
 							   const char *env);
 
+/*
+ * Checks whose model is gone go on as gates of the table that stays: made here for all that lack
+ * one.  And the checks of a gate that is dropped by name go with it.
+ */
+extern void check_settle_gates(const char *pipeline, const char *env);
+extern void check_drop_of_gate(const char *pipeline, const char *name, const char *env);
+
 #endif

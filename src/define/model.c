@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "catalog/input.h"
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "core/error.h"
@@ -31,7 +32,7 @@ static const char *const model_keys[] = {
 	"kind", "target", "query", "strategy", "key", "time_column", "grain", "lookback", "after",
 	"retry", "timeout", "derived"
 };
-static const char *const gate_keys[] = {"kind", "target", "after", "retry", "timeout"};
+static const char *const gate_keys[] = {"kind", "target", "after", "retry", "timeout", "derived"};
 static const char *const command_keys[] = {"kind", "command", "after", "retry", "timeout",
 										   "derived"};
 
@@ -286,6 +287,7 @@ define_query(Definition *pipeline, const char *name, Jsonb *spec, const char *en
 	ErrorText	place;
 	SqlRole		before;
 	bool		is_volatile;
+	bool		is_new = false;
 
 	spec_check_keys(spec, model_keys, lengthof(model_keys), model->what);
 	refuse_second_writer(pipeline, name, model, env);
@@ -306,9 +308,11 @@ define_query(Definition *pipeline, const char *name, Jsonb *spec, const char *en
 	if (model->strategy == STRATEGY_VIEW)
 		view_ensure(model, tree);
 	else
-		table_ensure(model, columns, former);
+		is_new = table_ensure(model, columns, former);
 	check_define_again(pipeline, model->target, model->query, env);
 	sql_leave(&before);
+	if (is_new)
+		input_forget(pipeline->object, name, env);
 	drop_gate(pipeline, name, model->target, env);
 	return with_derived(spec, model, columns, is_volatile);
 }

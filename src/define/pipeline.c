@@ -15,9 +15,11 @@
 #include "utils/memutils.h"
 
 #include "catalog/installation.h"
+#include "catalog/interval.h"
 #include "catalog/ledger.h"
 #include "catalog/spec.h"
 #include "catalog/sql.h"
+#include "define/check.h"
 #include "define/model.h"
 #include "define/source.h"
 #include "schedule/calendar.h"
@@ -82,15 +84,19 @@ static List *replacements = NIL;
 static void
 drop_what_was_not_added(const Replacement *replacement)
 {
+	/* a savepoint may have undone the call of create_pipeline() since */
 	static const char sql[] =
-		"DELETE FROM dataops.deployment WHERE pipeline = $1 AND env = $2 AND kind IN ('step', 'check') "
-		"AND changed_by <> $3";
+		"DELETE FROM dataops.deployment WHERE pipeline = $1 AND env = $2 "
+		"AND kind IN ('step', 'check') AND changed_by <> $3 "
+		"AND EXISTS (SELECT FROM dataops.deployment WHERE kind = 'pipeline' AND object = $1 "
+		" AND env = $2 AND changed_by = $3)";
 	SqlArgs		args = {0};
 
 	sql_add_text(&args, replacement->pipeline);
 	sql_add_text(&args, replacement->env);
 	sql_add_bigint(&args, (int64) U64FromFullTransactionId(GetTopFullTransactionId()));
 	sql_run_own(sql, &args);
+	check_settle_gates(replacement->pipeline, replacement->env);
 }
 
 static void
@@ -116,8 +122,9 @@ replace_steps(const char *pipeline, const char *env)
 	if (!IsTransactionBlock())
 		ereport(ERROR,
 				errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION),
-				errmsg("replace_steps needs a transaction block around the calls that add the steps"),
-				errhint("Begin the script with BEGIN and end it with COMMIT: steps that it does not add again go."));
+				errmsg("replace_steps needs a transaction block around the calls that add steps"),
+				errhint("Begin the script with BEGIN and end it with COMMIT: "
+						"steps that it does not add again go."));
 	previous = MemoryContextSwitchTo(TopTransactionContext);
 	replacement = palloc(sizeof(Replacement));
 	replacement->pipeline = pstrdup(pipeline);
@@ -255,7 +262,9 @@ dataops_drop_step(PG_FUNCTION_ARGS)
 							   other->object, pipeline, name),
 						errhint("Drop or redefine \"%s\" first.", other->object));
 	}
+	check_drop_of_gate(pipeline, name, env);
 	definition_drop(DEFINITION_STEP, pipeline, name, env);
+	check_settle_gates(pipeline, env);
 	PG_RETURN_TEXT_P(cstring_to_text(name));
 }
 
@@ -286,6 +295,7 @@ dataops_drop_pipeline(PG_FUNCTION_ARGS)
 	sql_add_text(&args, name);
 	sql_add_text(&args, env);
 	sql_run_own(unschedule, &args);
-	ledger_forget(name, env);
+	ledger_cancel_all(name, env);
+	interval_forget(name, env);
 	PG_RETURN_TEXT_P(cstring_to_text(name));
 }

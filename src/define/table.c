@@ -176,7 +176,10 @@ check_unique_key(const ModelSpec *model, Oid table)
 	static const char sql[] =
 		"SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = $1 AND i.indisunique "
 		" AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL "
-		" AND (SELECT array_agg(a.attname::text COLLATE \"C\" ORDER BY a.attname::text COLLATE \"C\") "
+		" AND (i.indnullsnotdistinct OR NOT EXISTS (SELECT FROM pg_attribute n "
+		"  WHERE n.attrelid = $1 AND n.attnum = ANY (i.indkey) AND NOT n.attnotnull)) "
+		" AND (SELECT array_agg(a.attname::text COLLATE \"C\" "
+		"ORDER BY a.attname::text COLLATE \"C\") "
 		"  FROM pg_attribute a WHERE a.attrelid = $1 "
 		"  AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) = "
 		"  (SELECT array_agg(k ORDER BY k COLLATE \"C\") FROM unnest($2::text[]) k))";
@@ -270,7 +273,7 @@ missing_columns(const ModelSpec *model, Relation table, List *columns)
 	return missing;
 }
 
-void
+bool
 table_ensure(const ModelSpec *model, List *columns, Jsonb *previous)
 {
 	RangeVar   *target = tree_relation(model->target);
@@ -282,7 +285,7 @@ table_ensure(const ModelSpec *model, List *columns, Jsonb *previous)
 	if (!OidIsValid(existing))
 	{
 		create_table(model, target, columns);
-		return;
+		return true;
 	}
 	if (previous != NULL)
 		spec_each(previous, check_former_column, &former);
@@ -298,6 +301,7 @@ table_ensure(const ModelSpec *model, List *columns, Jsonb *previous)
 	if (model->strategy == STRATEGY_MERGE)
 		check_unique_key(model, existing);
 	add_columns(target, missing);
+	return false;
 }
 
 void

@@ -214,10 +214,11 @@ error_message(Client *client, HttpResponse *response)
 	initStringInfo(&text);
 	while (text.len < ERROR_BODY_BYTES && http_body_read(body, &chunk, &length))
 		appendBinaryStringInfo(&text, chunk, Min(length, ERROR_BODY_BYTES - text.len));
-	message = json_error_message(text.data, text.len);
-	if (message == NULL)
+	/* looked for before the text is cut, which could leave a part of it, and after it is read */
+	if (mentions_secret(client->parts, text.data))
 		return NULL;
-	return mentions_secret(client->parts, message) ? NULL : message;
+	message = json_error_message(text.data, text.len);
+	return message != NULL && mentions_secret(client->parts, message) ? NULL : message;
 }
 
 static AttemptOutcome

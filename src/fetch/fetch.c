@@ -46,6 +46,7 @@ typedef struct FetchStage
 	StageResult result;
 	bool		stopped;		/* the result says why */
 	CursorState cursor;			/* as it was delivered last */
+	MemoryContext cursor_memory;	/* what it points at; reset with each page */
 	bool		not_modified;	/* the server said so */
 } FetchStage;
 
@@ -98,6 +99,11 @@ load(FetchStage *stage)
 	txn_begin(stage->run);
 	MemoryContextSwitchTo(stage->memory);
 	definition = definition_get(DEFINITION_SOURCE, "", stage->step->target, stage->run->env);
+	if (definition->owner != stage->run->owner)
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("source \"%s\" and pipeline \"%s\" have different owners",
+					   stage->step->target, stage->run->pipeline));
 	stage->source = source_spec_read(stage->step->target, definition->spec);
 	stage->connection = connection_open(stage->source->server, stage->run->owner);
 	stage->secret = connection_secret(stage->connection, stage->memory);
@@ -170,15 +176,17 @@ final_value(Traversal *traversal)
 	return watermark_value(&traversal->highest);
 }
 
-/* The cursor as of the pages taken in; in the traversal's memory. */
+/* The cursor as of the pages taken in. */
 static void
 note_cursor(Traversal *traversal)
 {
 	FetchStage *stage = traversal->stage;
-	MemoryContext previous = MemoryContextSwitchTo(stage->memory);
+	MemoryContext previous;
 	CursorState *cursor = &stage->cursor;
 	bool		single = traversal->etag != NULL || traversal->last_modified != NULL;
 
+	MemoryContextReset(stage->cursor_memory);
+	previous = MemoryContextSwitchTo(stage->cursor_memory);
 	cursor->shard = traversal->row->shard;
 	cursor->position = pager_position(traversal->pager, watermark_value(&traversal->highest));
 	/* records come in any order: the value counts once all of them are there */
@@ -487,6 +495,7 @@ fetch_stage(Run *run, Step *step, BatchSink *sink)
 	ListCell   *cell;
 
 	stage->memory = memory;
+	stage->cursor_memory = AllocSetContextCreate(memory, "dataops cursor", ALLOCSET_SMALL_SIZES);
 	stage->run = run;
 	stage->step = step;
 	stage->sink = sink;

@@ -203,11 +203,12 @@ keep_text(Pager *pager, char **kept, const char *text)
 
 /*
  * Follows a link: relative ones too, but never to another origin, where credentials have no
- * business.
+ * business.  A secret that the server repeats in it is left out: positions are stored.
  */
 static bool
 follow_link(Pager *pager, const PageRequest *request, const char *link, char **why)
 {
+	const char *secret_param = request_secret_param(pager->connection);
 	Url			here;
 	Url			there;
 	const char *problem;
@@ -227,6 +228,8 @@ follow_link(Pager *pager, const PageRequest *request, const char *link, char **w
 						error_clean(there.origin, strlen(there.origin), 200));
 		return false;
 	}
+	if (secret_param != NULL)
+		resolved = url_without_param(resolved, secret_param);
 	if (strcmp(resolved, request->url) == 0 || !note_seen(pager, resolved))
 	{
 		*why = pstrdup("the pages run in a circle: a link to the next page came a second time");

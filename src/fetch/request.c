@@ -117,41 +117,27 @@ request_url(const Connection *connection, const SourceSpec *source, const Reques
 	return building.url.data;
 }
 
-/* Is the parameter at "pair" (up to its end) named "name"? */
-static bool
-is_param(const char *pair, size_t length, const char *name)
-{
-	size_t		name_length = strlen(name);
-
-	return length >= name_length && strncmp(pair, name, name_length) == 0 &&
-		(length == name_length || pair[name_length] == '=');
-}
-
 char *
 request_with_secret(const char *url, const RequestParts *parts)
 {
-	const char *query = strchr(url, '?');
 	UrlBuilding building = {0};
 
 	if (parts->query_param == NULL)
 		return pstrdup(url);
 	initStringInfo(&building.url);
-	appendBinaryStringInfo(&building.url, url, query != NULL ? query - url : (int) strlen(url));
-	while (query != NULL && *query != '\0')
-	{
-		const char *pair = query + 1;
-		size_t		length = strcspn(pair, "&");
-
-		if (length > 0 && !is_param(pair, length, parts->query_param))
-		{
-			appendStringInfoChar(&building.url, building.has_query ? '&' : '?');
-			appendBinaryStringInfo(&building.url, pair, length);
-			building.has_query = true;
-		}
-		query = pair + length;
-	}
+	appendStringInfoString(&building.url, url_without_param(url, parts->query_param));
+	building.has_query = strchr(building.url.data, '?') != NULL;
 	add_param(&building, parts->query_param, parts->secret);
 	return building.url.data;
+}
+
+const char *
+request_secret_param(const Connection *connection)
+{
+	if (connection->auth != AUTH_API_KEY ||
+		strcmp(option_text(connection->options, "auth_in", "header"), "query") != 0)
+		return NULL;
+	return option_text(connection->options, "auth_param", "api_key");
 }
 
 /* ---- header fields and body ---- */
@@ -220,11 +206,9 @@ add_credentials(RequestParts *parts, const Connection *connection, char *secret)
 	if (connection->auth == AUTH_NONE)
 		return;
 	parts->secret = secret;
-	if (is_key && strcmp(option_text(options, "auth_in", "header"), "query") == 0)
-	{
-		parts->query_param = pstrdup(option_text(options, "auth_param", "api_key"));
+	parts->query_param = request_secret_param(connection);
+	if (parts->query_param != NULL)
 		return;
-	}
 	value = connection->auth == AUTH_BASIC ?
 		basic_credentials(option_text(options, "user", ""), secret) : format_secret(format, secret);
 	parts->secret_headers = palloc(sizeof(HttpHeader));

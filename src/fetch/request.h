@@ -47,7 +47,7 @@ typedef struct RequestParts
 	int			nheaders;
 	HttpHeader *secret_headers;
 	int			nsecret_headers;
-	char	   *query_param;	/* name of a parameter that carries the secret; NULL: none */
+	const char *query_param;	/* name of a parameter that carries the secret; NULL: none */
 	char	   *secret;			/* NULL: none */
 	char	   *body;			/* NULL: none */
 } RequestParts;
@@ -55,6 +55,9 @@ typedef struct RequestParts
 /* "secret" may be NULL; all in CurrentMemoryContext. */
 extern RequestParts *request_parts(const Connection *connection, const SourceSpec *source,
 								   const RequestScope *scope, char *secret);
+
+/* The name of the query parameter that carries the connection's secret; NULL: none does. */
+extern const char *request_secret_param(const Connection *connection);
 
 /* The URL as it is sent: a secret parameter of the same name is replaced. palloc'ed. */
 extern char *request_with_secret(const char *url, const RequestParts *parts);

@@ -423,7 +423,7 @@ any_names_position(Jsonb *document)
 	return false;
 }
 
-/* Is the first page asked for in the same words by each run?  What is asked of it stays true then. */
+/* Is the first page asked for in the same words by each run? */
 static bool
 asks_alike(const SourceSpec *source)
 {

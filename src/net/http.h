@@ -23,8 +23,9 @@ typedef struct HttpLimits
 {
 	int			connect_ms;		/* name, TCP and TLS together; 15 s */
 	int			first_byte_ms;	/* from the request's last byte sent to the first received; 60 s */
-	int			stall_s;		/* seconds below stall_bytes a second in either direction; the speed is
-								 * a mean of some five seconds, so noticed that much later; 60 s */
+	int			stall_s;		/* seconds below stall_bytes a second in either direction; the
+								 * speed is a mean of some five seconds, so noticed that much
+								 * later; 60 s */
 	int			stall_bytes;	/* 1 */
 	int			total_ms;		/* from leaving the queue to the end; 300 s */
 	uint64		max_body_bytes; /* as received; 64 MiB */

@@ -123,8 +123,8 @@ full_year(int digits, TimestampTz now)
 }
 
 /*
- * The fields of a date in one of the three forms of RFC 9110 §5.6.7, as they stand there; false when
- * the text is not one of these forms from beginning to end.
+ * The fields of a date in one of the three forms of RFC 9110 §5.6.7, as they stand there; false
+ * when the text is not one of these forms from beginning to end.
  */
 static bool
 http_date_scan(const char *text, TimestampTz now, struct pg_tm *tm)

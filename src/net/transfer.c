@@ -2,8 +2,8 @@
  * transfer.c
  *	  Transfers over a pool of connections, and the wait for them.
  *
- *	  A transfer goes queued → running → ended → finished → delivered, and is in the pool's list
- *	  of that name. The library moves transfers only inside pool_act(), with signals blocked;
+ *	  A transfer goes queued → running → ended → finished → delivered, and is in the pool's
+ *	  list of that name. The library moves transfers only inside pool_act(), with signals blocked;
  *	  everything that may throw happens after it, on lists that an error leaves consistent.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License

@@ -36,7 +36,8 @@ calendar_next(const char *cron, const char *timezone, TimestampTz after)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"%s\" is not a schedule: %s", cron, why),
-				errhint("A schedule has five fields: minute, hour, day of month, month, day of week."));
+				errhint("A schedule has five fields: minute, hour, day of month, month, "
+						"day of week."));
 	next = cron_next(&schedule, cron_zone(timezone), after);
 	if (next == 0)
 		ereport(ERROR,
@@ -64,7 +65,8 @@ static void
 find_tick_job(void *arg)
 {
 	static const char sql[] =
-		"SELECT FROM cron.job WHERE active AND command OPERATOR(pg_catalog.=) 'CALL dataops.tick()' "
+		"SELECT FROM cron.job WHERE active "
+		"AND command OPERATOR(pg_catalog.=) 'CALL dataops.tick()' "
 		"AND username OPERATOR(pg_catalog.=) CURRENT_USER::pg_catalog.text "
 		"AND database OPERATOR(pg_catalog.=) pg_catalog.current_database()::pg_catalog.text";
 
@@ -110,7 +112,8 @@ ensure_tick_job(void)
 				   GetUserNameFromId(GetUserId(), false)),
 			error ? errdetail("pg_cron answered: %s", error->message) :
 			errdetail("The extension pg_cron is not installed in database \"%s\".", database),
-			errhint("In the database of pg_cron an administrator runs: SELECT cron.schedule_in_database("
+			errhint("In the database of pg_cron an administrator runs: "
+					"SELECT cron.schedule_in_database("
 					"'dataops tick %s', '* * * * *', 'CALL dataops.tick()', %s, %s)",
 					database, quote_literal_cstr(database),
 					quote_literal_cstr(GetUserNameFromId(GetUserId(), false))));
@@ -131,7 +134,8 @@ Datum
 dataops_schedule(PG_FUNCTION_ARGS)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.schedule AS s (pipeline, env, cron, timezone, state, next_at, scheduled_by) "
+		"INSERT INTO dataops.schedule AS s (pipeline, env, cron, timezone, state, next_at, "
+		"scheduled_by) "
 		"VALUES ($1, $2, $3, $4, 'active', $5, $6::name) ON CONFLICT (pipeline, env) DO UPDATE "
 		"SET cron = $3, timezone = $4, state = 'active', next_at = $5, scheduled_by = $6::name";
 	char	   *env;
@@ -176,9 +180,9 @@ change_schedule(FunctionCallInfo fcinfo, const char *sql, const char *action, bo
 	{
 		const char *what = psprintf("pipeline \"%s\"", pipeline->object);
 		char	   *timezone = spec_text(pipeline->spec, "timezone", what);
+		char	   *cron = spec_text_required(pipeline->spec, "schedule", what);
 
-		sql_add_timestamptz(&args, calendar_next(spec_text_required(pipeline->spec, "schedule", what),
-												 timezone ? timezone : "UTC",
+		sql_add_timestamptz(&args, calendar_next(cron, timezone ? timezone : "UTC",
 												 GetCurrentTimestamp()));
 	}
 	changed = sql_run_own(sql, &args)->count > 0;
@@ -206,12 +210,16 @@ dataops_pause(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(change_schedule(fcinfo, sql, "pause", false));
 }
 
-/* resume(pipeline, env) → false when it was not scheduled; missed intervals come with the next run */
+/*
+ * resume(pipeline, env) → false when it was not scheduled; missed intervals come with the next
+ * run
+ */
 Datum
 dataops_resume(PG_FUNCTION_ARGS)
 {
 	static const char sql[] =
-		"UPDATE dataops.schedule SET state = 'active', next_at = $3 WHERE pipeline = $1 AND env = $2";
+		"UPDATE dataops.schedule SET state = 'active', next_at = $3 "
+		"WHERE pipeline = $1 AND env = $2";
 
 	PG_RETURN_BOOL(change_schedule(fcinfo, sql, "resume", true));
 }

@@ -11,7 +11,10 @@
 
 #include "utils/timestamp.h"
 
-/* The first due time after "after" of a five-field cron text read in an IANA zone; 22023 if invalid. */
+/*
+ * The first due time after "after" of a five-field cron text read in an IANA zone; 22023 if
+ * invalid.
+ */
 extern TimestampTz calendar_next(const char *cron, const char *timezone, TimestampTz after);
 
 #endif

@@ -365,7 +365,9 @@ cron_zone(const char *name)
 
 PG_FUNCTION_INFO_V1(dataops__cron_next);
 
-/* _cron_next(cron, timezone, after, count) → the next due times; fewer when none comes in years */
+/*
+ * _cron_next(cron, timezone, after, count) → the next due times; fewer when none comes in years
+ */
 Datum
 dataops__cron_next(PG_FUNCTION_ARGS)
 {

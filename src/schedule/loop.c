@@ -15,6 +15,8 @@
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 
+#include "catalog/interval.h"
+#include "catalog/lock.h"
 #include "catalog/spec.h"
 #include "catalog/txn.h"
 #include "core/compat.h"
@@ -63,6 +65,9 @@ disarm_time_limit(void)
 {
 	if (step_timeout != MAX_TIMEOUTS)
 		disable_timeout(step_timeout, false);
+	/* it may have struck when the step had ended already: that is no cancel of the next one */
+	if (step_timed_out)
+		QueryCancelPending = false;
 }
 
 /* ---- attempts ---- */
@@ -164,6 +169,17 @@ source_stage(Run *run, Step *step, long *wait_ms)
 	return result;
 }
 
+/*
+ * SQL of the step may have dropped the lock.  Its failure can still be recorded, unless somebody
+ * else works on the pipeline by now: then the record finds neither the lock nor its claim.
+ */
+static void
+regain_lock(Run *run)
+{
+	if (!lock_is_held(run->pipeline, run->env))
+		(void) lock_acquire(run->memory, run->pipeline, run->env);
+}
+
 /* The failure that an error of a stage is, recorded in a transaction of its own. */
 static StageResult
 record_error(Run *run, Step *step, ErrorData *error, long *wait_ms)
@@ -181,6 +197,7 @@ record_error(Run *run, Step *step, ErrorData *error, long *wait_ms)
 	}
 	result.retry = result.sqlstate != ERRCODE_INSUFFICIENT_PRIVILEGE;
 	*wait_ms = decide_retry(step, &result);
+	regain_lock(run);
 	txn_begin(run);
 	ledger_step_finish(run, step, &result);
 	txn_commit(run);
@@ -377,7 +394,7 @@ finish_run(Run *run, RunEnd *end, bool interrupted)
 		end->state = end->next_attempt_at != 0 ? "waiting" : "succeeded";
 	txn_begin(run);
 	if (strcmp(end->state, "succeeded") == 0 && !run->partial)
-		ledger_interval_done(run);
+		interval_done(run);
 	ledger_finish(run, end);
 	FAULT_POINT("run_before_commit");
 	txn_commit(run);
@@ -432,8 +449,12 @@ static Run *
 claim_next(const char *pipeline, const char *env, const LoopOptions *options, MemoryContext memory)
 {
 	/* a stand-in that carries what transactions need before the run is known */
-	Run			claimant = {.pipeline = unconstify(char *, pipeline), .env = unconstify(char *, env),
-							.in_worker = options->in_worker, .memory = memory};
+	Run			claimant = {
+		.pipeline = unconstify(char *, pipeline),
+		.env = unconstify(char *, env),
+		.in_worker = options->in_worker,
+		.memory = memory
+	};
 	Run		   *run = NULL;
 	ListCell   *cell;
 
@@ -485,14 +506,16 @@ loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 		if (go_on)
 		{
 			end = execute(run, options);
-			go_on = strcmp(end.state, "succeeded") == 0 ||
-				(strcmp(end.state, "failed") == 0 && !run->hold);
+			go_on = options->step_limit == 0 &&
+				(strcmp(end.state, "succeeded") == 0 ||
+				 (strcmp(end.state, "failed") == 0 && !run->hold));
 			MemoryContextSwitchTo(memory);
 			if (last.failed_step == NULL)
 				last = keep_end(run, &end);
 		}
 		MemoryContextSwitchTo(memory);
 		MemoryContextDelete(run_memory);
+		go_on = go_on && lock_is_held(pipeline, env);	/* a run that lost it ends the loop */
 	}
 	return last;
 }

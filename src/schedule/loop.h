@@ -19,9 +19,9 @@ typedef struct LoopOptions
 /*
  * Executes every run of the pipeline that is pending (ledger_pending), oldest first, one after the
  * other, until none is left, one must wait, or one fails in a pipeline that holds then.  The caller
- * holds the pipeline's lock and no transaction of ours; "memory" lives as long as the call.  Returns
- * how the first one that failed ended, else the last one, in "memory"; state is NULL when there was
- * none.  A cancel is recorded and thrown on.
+ * holds the pipeline's lock and no transaction of ours; "memory" lives as long as the call.
+ * Returns how the first one that failed ended, else the last one, in "memory"; state is NULL when
+ * there was none.  A cancel is recorded and thrown on.
  */
 extern RunEnd loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 							MemoryContext memory);

@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "catalog/interval.h"
 #include "catalog/spec.h"
 #include "core/compat.h"
 
@@ -44,7 +45,8 @@ plan_times(Jsonb *spec, const char *what, PipelineTimes *times)
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"every\" of %s mixes months with days or hours", what),
 				errhint("Use whole months or years, or days and smaller units."));
-	if (times->delay && (times->delay->month < 0 || times->delay->day < 0 || times->delay->time < 0))
+	if (times->delay &&
+		(times->delay->month < 0 || times->delay->day < 0 || times->delay->time < 0))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"delay\" of %s is negative", what));
@@ -69,16 +71,19 @@ month_number(TimestampTz at)
 	fsec_t		fsec;
 
 	if (timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0)
-		ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range"));
+		ereport(ERROR,
+				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				errmsg("timestamp out of range"));
 	return tm.tm_year * 12 + tm.tm_mon - 1;
 }
 
 /*
- * The last boundary of "every" at or before "at", counted from start_at; without it from Monday
- * 2001-01-01 UTC, so that hours, days, weeks, months and years begin where a calendar has them.
+ * The last boundary of "every" at or before "at", or the one "ahead" further on; counted from
+ * start_at, without it from Monday 2001-01-01 UTC, so that hours, days, weeks, months and years
+ * begin where a calendar has them.
  */
 static TimestampTz
-boundary(TimestampTz at, const PipelineTimes *times)
+boundary(TimestampTz at, const PipelineTimes *times, int ahead)
 {
 	static const TimestampTz monday = INT64CONST(366) * USECS_PER_DAY;	/* since 2000-01-01 */
 	TimestampTz origin = TIMESTAMP_NOT_FINITE(times->start_at) ? monday : times->start_at;
@@ -86,19 +91,24 @@ boundary(TimestampTz at, const PipelineTimes *times)
 	int			count;
 
 	if (times->every->month == 0)
-		return DatumGetTimestampTz(DirectFunctionCall3(timestamptz_bin,
-													   IntervalPGetDatum(times->every),
-													   TimestampTzGetDatum(at),
-													   TimestampTzGetDatum(origin)));
+	{
+		at = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_bin,
+													 IntervalPGetDatum(times->every),
+													 TimestampTzGetDatum(at),
+													 TimestampTzGetDatum(origin)));
+		return ahead == 0 ? at : shift(at, times->every, 1);
+	}
+	/* always from the origin: of the last days of months, one leads to another */
 	count = (month_number(at) - month_number(origin)) / times->every->month + 1;
 	do
 	{
 		months.month = count-- * times->every->month;
 	} while (shift(origin, &months, 1) > at);
+	months.month += ahead * times->every->month;
 	return shift(origin, &months, 1);
 }
 
-/* Cuts each range into pieces of "every". */
+/* Cuts each range at the boundaries of "every". */
 static List *
 separate(List *ranges, const PipelineTimes *times)
 {
@@ -115,7 +125,7 @@ separate(List *ranges, const PipelineTimes *times)
 			TimeRange  *piece = palloc(sizeof(TimeRange));
 
 			piece->from_ts = from;
-			piece->to_ts = Min(shift(from, times->every, 1), range->to_ts);
+			piece->to_ts = Min(boundary(from, times, 1), range->to_ts);
 			pieces = lappend(pieces, piece);
 			from = piece->to_ts;
 		}
@@ -149,9 +159,9 @@ plan_horizon(Definition *pipeline, TimestampTz now)
 	horizon.to_ts = shift(now, times.delay, -1);
 	if (times.every == NULL)
 		return horizon;
-	horizon.to_ts = boundary(horizon.to_ts, &times);
+	horizon.to_ts = boundary(horizon.to_ts, &times, 0);
 	if (strcmp(times.catchup, "none") == 0)
-		horizon.from_ts = Max(times.start_at, boundary(horizon.to_ts - 1, &times));
+		horizon.from_ts = Max(times.start_at, boundary(horizon.to_ts - 1, &times, 0));
 	return horizon;
 }
 
@@ -167,19 +177,22 @@ plan_ranges(Definition *pipeline, const char *env, TimestampTz now)
 	{
 		TimeRange  *range = palloc(sizeof(TimeRange));
 
-		range->from_ts = Max(times.start_at, ledger_last_end(pipeline->object, env));
+		range->from_ts = Max(times.start_at,
+							 interval_last_end(pipeline->object, env, horizon.to_ts));
 		range->to_ts = Max(horizon.to_ts, range->from_ts);
 		return list_make1(range);
 	}
-	ranges = ledger_missing(pipeline->object, env, horizon.from_ts,
-							boundary(horizon.to_ts - 1, &times), horizon.to_ts);
+	ranges = interval_missing(pipeline->object, env, horizon.from_ts,
+							boundary(horizon.to_ts - 1, &times, 0), horizon.to_ts);
 	return strcmp(times.catchup, "each") == 0 ? separate(ranges, &times) : ranges;
 }
 
 List *
-plan_ranges_within(Definition *pipeline, const char *env, TimeRange range, bool partial)
+plan_ranges_within(Definition *pipeline, const char *env, TimeRange range, bool partial,
+				   TimestampTz now)
 {
 	PipelineTimes times;
+	TimestampTz end;
 	List	   *ranges;
 
 	times_of(pipeline, &times);
@@ -190,8 +203,9 @@ plan_ranges_within(Definition *pipeline, const char *env, TimeRange range, bool 
 		*whole = range;
 		return list_make1(whole);
 	}
-	ranges = ledger_missing(pipeline->object, env, Max(range.from_ts, times.start_at), range.to_ts,
-							range.to_ts);
+	/* an interval that is still open must not be kept as done */
+	end = Min(range.to_ts, boundary(shift(now, times.delay, -1), &times, 0));
+	ranges = interval_missing(pipeline->object, env, Max(range.from_ts, times.start_at), end, end);
 	return strcmp(times.catchup, "each") == 0 ? separate(ranges, &times) : ranges;
 }
 
@@ -319,5 +333,5 @@ dataops__due_until(PG_FUNCTION_ARGS)
 	plan_times(PG_GETARG_JSONB_P(0), "the pipeline", &times);
 	if (times.every == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_TIMESTAMPTZ(boundary(shift(PG_GETARG_TIMESTAMPTZ(1), times.delay, -1), &times));
+	PG_RETURN_TIMESTAMPTZ(boundary(shift(PG_GETARG_TIMESTAMPTZ(1), times.delay, -1), &times, 0));
 }

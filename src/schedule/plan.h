@@ -34,10 +34,12 @@ extern bool plan_has_intervals(Definition *pipeline);
 extern TimeRange plan_horizon(Definition *pipeline, TimestampTz now);
 
 /*
- * What of a range that a person asked for is missing.  All of it for a pipeline without intervals,
- * and where only some steps are wanted: the ledger does not keep intervals of single steps.
+ * What of a range that a person asked for is missing and due at "now".  All of it for a pipeline
+ * without intervals, and where only some steps are wanted: the ledger does not keep intervals of
+ * single steps.
  */
-extern List *plan_ranges_within(Definition *pipeline, const char *env, TimeRange range, bool partial);
+extern List *plan_ranges_within(Definition *pipeline, const char *env, TimeRange range,
+								bool partial, TimestampTz now);
 
 /*
  * Puts the steps (Step *) in an order that respects "after" and the models' inputs, and fills

@@ -35,8 +35,6 @@ PG_FUNCTION_INFO_V1(dataops_wait);
 PG_FUNCTION_INFO_V1(dataops_cancel);
 PG_FUNCTION_INFO_V1(dataops_retry);
 PG_FUNCTION_INFO_V1(dataops_skip_step);
-PG_FUNCTION_INFO_V1(dataops__plan_ranges);
-PG_FUNCTION_INFO_V1(dataops__plan_steps);
 
 #define WAIT_POLL_MS 200
 
@@ -92,7 +90,8 @@ procedure_begin(FunctionCallInfo fcinfo, const char *what)
 		ereport(ERROR,
 				errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				errmsg("%s commits, so it needs to be a statement of its own", what),
-				errhint("Call it outside of a transaction block, function and multi-statement string; inside one use dataops.start()."));
+				errhint("Call it outside of a transaction block, function and multi-statement "
+						"string; inside one use dataops.start()."));
 	memory = AllocSetContextCreate(PortalContext, "dataops procedure", ALLOCSET_DEFAULT_SIZES);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	MemoryContextSwitchTo(memory);
@@ -173,13 +172,16 @@ queue_request(Definition *pipeline, const RunRequest *request)
 
 	check_steps_exist(request);
 	if (request->has_range)
-		ids = queue_range(pipeline, request->env, request->range, request->steps);
+		ids = queue_range(pipeline, request->env, request->range, GetCurrentTimestamp(),
+						  request->steps);
 	else
 		ids = queue_due(pipeline, request->env, GetCurrentTimestamp(), 0, request->steps);
 	if (ids == NIL)
 		ereport(NOTICE,
-				errmsg("pipeline \"%s\" has nothing to do: all intervals are done", pipeline->object),
-				errhint("SELECT dataops.retry(run_id, from_step => '...') does steps of a run again."));
+				errmsg("pipeline \"%s\" has nothing to do: all intervals are done",
+					   pipeline->object),
+				errhint("SELECT dataops.retry(run_id, from_step => '...') does steps of a run "
+						"again."));
 	return ids;
 }
 
@@ -281,7 +283,7 @@ read_head(const pg_uuid_t *id, MemoryContext memory)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	head = ledger_head(id);
-	definition_check_level(head->owner, "viewer", "pipeline", head->pipeline);
+	definition_check_level(head->owner, "operator", "pipeline", head->pipeline);
 	PopActiveSnapshot();
 	SPI_commit();
 	MemoryContextSwitchTo(memory);
@@ -330,7 +332,8 @@ dataops_wait(PG_FUNCTION_ARGS)
 					errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 					errmsg("run %s of pipeline \"%s\" has not ended: it is %s", uuid_text(&id),
 						   head->pipeline, head->state),
-					errhint("The run goes on. SELECT * FROM dataops.progress shows how far it is."));
+					errhint("The run goes on. SELECT * FROM dataops.progress shows how far it "
+							"is."));
 		latch_sleep(WAIT_POLL_MS);
 	}
 	report_waited(head);
@@ -420,7 +423,8 @@ dataops_retry(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"%s\" is not a version to retry with", version ? version : "null"),
-				errhint("Use 'current' for the definitions as they are now or 'same' for those of the run."));
+				errhint("Use 'current' for the definitions as they are now or 'same' for those of "
+						"the run."));
 	pipeline = definition_get(DEFINITION_PIPELINE, "", head->pipeline, head->env);
 	if (pipeline->owner != head->owner)
 		ereport(ERROR,
@@ -461,72 +465,4 @@ dataops_skip_step(PG_FUNCTION_ARGS)
 	ledger_skip_step(&head->id, step, reason);
 	audit_record("skip step", psprintf("%s/%s", uuid_text(&head->id), step), NULL);
 	PG_RETURN_TEXT_P(cstring_to_text(step));
-}
-
-/* ---- plan ---- */
-
-/* _plan_ranges(pipeline, env) → (run, from_ts, to_ts): what run() would do now, in order */
-Datum
-dataops__plan_ranges(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *returned = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *env;
-	Definition *pipeline;
-	ListCell   *cell;
-	int			number = 0;
-
-	InitMaterializedSRF(fcinfo, 0);
-	argument_required(fcinfo, 0, "pipeline");
-	env = argument_env(fcinfo, 1);
-	pipeline = pipeline_to_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), env);
-	foreach(cell, plan_ranges(pipeline, env, GetCurrentTimestamp()))
-	{
-		TimeRange  *range = lfirst(cell);
-		Datum		values[3] = {Int32GetDatum(++number), TimestampTzGetDatum(range->from_ts),
-								 TimestampTzGetDatum(range->to_ts)};
-		bool		nulls[3] = {false};
-
-		tuplestore_putvalues(returned->setResult, returned->setDesc, values, nulls);
-	}
-	return (Datum) 0;
-}
-
-static ArrayType *
-texts_datum(List *texts)
-{
-	Datum	   *elements = palloc(sizeof(Datum) * (list_length(texts) + 1));
-	int			count = 0;
-	ListCell   *cell;
-
-	foreach(cell, texts)
-		elements[count++] = CStringGetTextDatum((char *) lfirst(cell));
-	return construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT);
-}
-
-/* _plan_steps(pipeline, env) → (position, step, kind, target, after): the order that a run would keep */
-Datum
-dataops__plan_steps(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *returned = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *env;
-	Definition *pipeline;
-	ListCell   *cell;
-	int			position = 0;
-
-	InitMaterializedSRF(fcinfo, 0);
-	argument_required(fcinfo, 0, "pipeline");
-	env = argument_env(fcinfo, 1);
-	pipeline = pipeline_to_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), env);
-	foreach(cell, plan_order(ledger_current_steps(pipeline, env), pipeline->object))
-	{
-		Step	   *step = lfirst(cell);
-		Datum		values[5] = {Int32GetDatum(++position), CStringGetTextDatum(step->name),
-								 CStringGetTextDatum(ledger_kind_name(step->kind)),
-								 step->target ? CStringGetTextDatum(step->target) : (Datum) 0,
-								 PointerGetDatum(texts_datum(step->after))};
-		bool		nulls[5] = {[3] = step->target == NULL};
-
-		tuplestore_putvalues(returned->setResult, returned->setDesc, values, nulls);
-	}
-	return (Datum) 0;
 }

@@ -44,10 +44,10 @@ queue_due(Definition *pipeline, const char *env, TimestampTz now, TimestampTz sc
 }
 
 List *
-queue_range(Definition *pipeline, const char *env, TimeRange range, List *steps)
+queue_range(Definition *pipeline, const char *env, TimeRange range, TimestampTz now, List *steps)
 {
 	List	   *unfinished = requeue_unfinished(pipeline, env, range, steps);
-	List	   *ranges = plan_ranges_within(pipeline, env, range, steps != NIL);
+	List	   *ranges = plan_ranges_within(pipeline, env, range, steps != NIL, now);
 
 	return list_concat(unfinished, queue_ranges(pipeline, env, ranges, 0, steps));
 }

@@ -20,7 +20,8 @@
 extern List *queue_due(Definition *pipeline, const char *env, TimestampTz now,
 					   TimestampTz scheduled_for, List *steps);
 
-/* The same for what is missing in a range that a person named. */
-extern List *queue_range(Definition *pipeline, const char *env, TimeRange range, List *steps);
+/* The same for what is missing at "now" in a range that a person named. */
+extern List *queue_range(Definition *pipeline, const char *env, TimeRange range, TimestampTz now,
+						 List *steps);
 
 #endif

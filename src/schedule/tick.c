@@ -52,7 +52,8 @@ is_held_back(Definition *pipeline, const char *env)
 
 		return choice != NULL && strcmp(choice, "hold") == 0;
 	}
-	if (strcmp(state, "queued") == 0 || strcmp(state, "running") == 0 || strcmp(state, "waiting") == 0)
+	if (strcmp(state, "queued") == 0 || strcmp(state, "running") == 0 ||
+		strcmp(state, "waiting") == 0)
 	{
 		char	   *choice = spec_text(pipeline->spec, "if_running", pipeline->object);
 
@@ -61,43 +62,84 @@ is_held_back(Definition *pipeline, const char *env)
 	return false;
 }
 
-static void
-queue_scheduled(const char *name, const char *env, TimestampTz due, TimestampTz now)
+typedef struct DueSchedule
 {
-	Definition *pipeline = definition_find(DEFINITION_PIPELINE, "", name, env);
+	char	   *pipeline;
+	char	   *env;
+	char	   *cron;
+	char	   *timezone;
+	TimestampTz due;
+	TimestampTz now;
+} DueSchedule;
 
-	if (pipeline != NULL && !is_held_back(pipeline, env))
-		queue_due(pipeline, env, now, due, NIL);
+static void
+queue_scheduled(void *arg)
+{
+	const DueSchedule *schedule = arg;
+	Definition *pipeline = definition_find(DEFINITION_PIPELINE, "", schedule->pipeline,
+										   schedule->env);
+
+	if (pipeline != NULL && !is_held_back(pipeline, schedule->env))
+		queue_due(pipeline, schedule->env, schedule->now, schedule->due, NIL);
+}
+
+static void
+advance(void *arg)
+{
+	static const char sql[] =
+		"UPDATE dataops.schedule SET last_at = next_at, next_at = $3 "
+		"WHERE pipeline = $1 AND env = $2";
+	const DueSchedule *schedule = arg;
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, schedule->pipeline);
+	sql_add_text(&args, schedule->env);
+	sql_add_timestamptz(&args, calendar_next(schedule->cron, schedule->timezone, schedule->now));
+	sql_run_own(sql, &args);
+}
+
+/* One schedule that cannot be read must not keep the others from starting. */
+static void
+attempt(void (*act) (void *arg), DueSchedule *schedule)
+{
+	ErrorData  *error = sql_run_guarded(act, schedule);
+
+	if (error != NULL)
+		ereport(WARNING,
+				errmsg("could not start pipeline \"%s\": %s", schedule->pipeline, error->message));
 }
 
 static void
 queue_due_schedules(TimestampTz now)
 {
-	static const char due[] =
-		"SELECT s.pipeline, s.env, s.next_at, s.cron, s.timezone FROM dataops.schedule s "
-		"JOIN dataops.deployment p ON p.kind = 'pipeline' AND p.object = s.pipeline AND p.env = s.env "
+	static const char sql[] =
+		"SELECT s.pipeline, s.env, s.cron, s.timezone, s.next_at FROM dataops.schedule s "
+		"JOIN dataops.deployment p ON p.kind = 'pipeline' AND p.object = s.pipeline "
+		" AND p.env = s.env "
 		"JOIN dataops.definition d ON d.id = p.definition "
-		"WHERE s.state = 'active' AND s.next_at <= $1 AND pg_has_role($2::oid, d.owner::oid, 'USAGE') "
+		"WHERE s.state = 'active' AND s.next_at <= $1 "
+		"AND ($3 OR pg_has_role($2::oid, d.owner::oid, 'USAGE')) "
 		"ORDER BY s.next_at, s.pipeline FOR UPDATE OF s SKIP LOCKED";
-	static const char advance[] =
-		"UPDATE dataops.schedule SET last_at = next_at, next_at = $3 WHERE pipeline = $1 AND env = $2";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 
 	sql_add_timestamptz(&args, now);
 	sql_add_oid(&args, GetUserId());
-	rows = sql_run_own(due, &args);
+	sql_add_bool(&args, role_has_level(GetUserId(), "operator"));
+	rows = sql_run_own(sql, &args);
 	for (uint64 i = 0; i < rows->count; i++)
 	{
-		char	   *pipeline = sql_text(rows, i, 1);
-		char	   *env = sql_text(rows, i, 2);
-		SqlArgs		next = {0};
+		DueSchedule schedule = {
+			.pipeline = sql_text(rows, i, 1),
+			.env = sql_text(rows, i, 2),
+			.cron = sql_text(rows, i, 3),
+			.timezone = sql_text(rows, i, 4),
+			.due = sql_timestamptz(rows, i, 5),
+			.now = now
+		};
 
-		queue_scheduled(pipeline, env, sql_timestamptz(rows, i, 3), now);
-		sql_add_text(&next, pipeline);
-		sql_add_text(&next, env);
-		sql_add_timestamptz(&next, calendar_next(sql_text(rows, i, 4), sql_text(rows, i, 5), now));
-		sql_run_own(advance, &next);
+		attempt(queue_scheduled, &schedule);
+		attempt(advance, &schedule);
 	}
 }
 
@@ -109,13 +151,17 @@ pipelines_with_work(TimestampTz now)
 {
 	static const char sql[] =
 		"SELECT r.pipeline, r.env FROM dataops.run r "
-		"WHERE (r.state IN ('queued', 'running') OR r.state = 'waiting' AND r.next_attempt_at <= $1) "
-		"AND pg_has_role($2::oid, r.owner::oid, 'USAGE') "
+		"WHERE (r.state IN ('queued', 'running') "
+		" OR r.state = 'waiting' AND r.next_attempt_at <= $1) "
+		"AND ($3 OR pg_has_role($2::oid, r.owner::oid, 'USAGE')) "
+		"AND EXISTS (SELECT FROM dataops.deployment p WHERE p.kind = 'pipeline' "
+		" AND p.object = r.pipeline AND p.env = r.env) "
 		"GROUP BY r.pipeline, r.env ORDER BY min(r.id::text)";
 	SqlArgs		args = {0};
 
 	sql_add_timestamptz(&args, now);
 	sql_add_oid(&args, GetUserId());
+	sql_add_bool(&args, role_has_level(GetUserId(), "operator"));
 	return sql_run_own(sql, &args);
 }
 

@@ -15,13 +15,16 @@ SECRETS = [BEARER, PASSWORD, KEY, BASIC]
 
 
 def answer(request, reply, granted, challenge):
-    """echo=1 repeats what was sent in the refusal, as careless services do."""
+    """echo=1 repeats what was sent in the refusal, as careless services do; echo=html on a page."""
     if granted:
         reply.json([{"id": 1, "name": "granted"}])
         return
     message = "the credential is not good"
     if "echo" in request.query:
         message += ": " + (request.header("Authorization") or request.target)
+    if request.query.get("echo") == "html":
+        reply.send(f"<html><body>{message}</body></html>", 401, content_type="text/html")
+        return
     reply.json({"error": {"message": message}}, 401, [("WWW-Authenticate", challenge)])
 
 

@@ -73,7 +73,7 @@ ALTER TABLE md_out.ready ALTER note SET DEFAULT '-';
 SELECT dataops.add_model('md', 'md_out.ready', 'SELECT id FROM md_in.orders', strategy => 'merge', key => '{id}');
 ALTER TABLE md_out.ready ADD UNIQUE (id) DEFERRABLE INITIALLY DEFERRED;
 SELECT dataops.add_model('md', 'md_out.ready', 'SELECT id FROM md_in.orders');
-ALTER TABLE md_out.ready DROP CONSTRAINT ready_id_key, ADD UNIQUE (id);
+ALTER TABLE md_out.ready DROP CONSTRAINT ready_id_key, ADD UNIQUE (id), ALTER id SET NOT NULL;
 SELECT dataops.add_model('md', 'md_out.ready', 'SELECT id FROM md_in.orders', strategy => 'merge', key => '{id}');
 SELECT dataops.add_model('md', 'md_out.ready', 'SELECT jsonb_build_array() AS id', name => 'md_out_ready');
 SELECT dataops.add_model('md', 'md_in.big', 'SELECT 1 AS a');

@@ -24,6 +24,42 @@ CALL dataops.run('rights');
 SET ROLE rights_owner;
 SELECT * FROM rights.who;
 
+-- An operator runs and repairs everybody's pipelines, so it sees them; a viewer sees what belongs to roles it is a member of.
+RESET ROLE;
+SELECT dataops.grant_role('rights_other', 'viewer');
+SET ROLE rights_other;
+SELECT count(*) FROM dataops.runs WHERE pipeline = 'rights';
+CALL dataops.run('rights');
+RESET ROLE;
+SELECT dataops.grant_role('rights_other', 'operator');
+SET ROLE rights_other;
+SELECT state FROM dataops.runs WHERE pipeline = 'rights';
+SELECT count(*) FROM dataops.audit WHERE role = 'rights_owner';
+SELECT count(*) FROM rights.who;
+SELECT dataops.start('rights') IS NOT NULL;
+SELECT run_id AS run FROM dataops.runs WHERE pipeline = 'rights' ORDER BY run_id DESC LIMIT 1 \gset
+CALL dataops.wait(:'run', '30 s');
+-- the check of an owner, accepted by an operator
+SET ROLE rights_owner;
+SELECT dataops.add_check('rights', 'rights.who', 'id > 1', on_fail => 'stop', name => 'big');
+SET ROLE rights_other;
+CALL dataops.run('rights');
+SELECT dataops.accept_check(run_id, 'big', 'known') FROM dataops.runs WHERE pipeline = 'rights' ORDER BY run_id DESC LIMIT 1;
+SELECT dataops.retry(run_id) IS NOT NULL FROM dataops.failures WHERE pipeline = 'rights';
+SELECT run_id AS run FROM dataops.runs WHERE pipeline = 'rights' ORDER BY run_id DESC LIMIT 1 \gset
+CALL dataops.wait(:'run', '30 s');
+SELECT dataops.replay_quarantine('rights', 'rights.who');
+-- its tick() takes up what others have queued
+SET ROLE rights_owner;
+SELECT dataops.drop_check('rights', 'big');
+SELECT dataops.schedule('rights') > now();
+SET ROLE rights_other;
+CALL dataops.tick('2200-01-01');
+SELECT run_id AS run FROM dataops.runs WHERE pipeline = 'rights' ORDER BY run_id DESC LIMIT 1 \gset
+CALL dataops.wait(:'run', '30 s');
+SET ROLE rights_owner;
+SELECT DISTINCT role FROM rights.who;
+
 -- A schema "cron" that is not pg_cron's: nothing in it is called.
 CREATE SCHEMA cron;
 CREATE FUNCTION cron.schedule(text, text, text) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'called'; RETURN 1; END $$;

@@ -105,7 +105,8 @@ like(answer($_->[0], 'verdict problem'), $_->[1], "refused: $_->[0]")
   [ '/gzip/notgzip', qr/^bad_encoding\|corrupt/ ],
   [ '/gzip/unknown', qr/^bad_encoding\|.*Content-Encoding/ ];
 
-# Limits, and memory that stays flat: the backend's peak grows by less than the bodies' size
+# Limits, and memory that stays flat: the backend's peak grows by far less than the bodies' size, 60 MB at least.
+# What one call of the library reads from a fast sender on a busy machine is part of it.
 
 sub peak_after
 {
@@ -133,7 +134,7 @@ for my $case (
 	my ($grown, $verdict) = peak_after(http_sql($case->[0], $case->[1]));
 
 	is($verdict, $case->[2], "$case->[0] with $case->[1]");
-	cmp_ok($grown, '<', 24 * 1024, "peak memory grew by $grown kB");
+	cmp_ok($grown, '<', 40 * 1024, "peak memory grew by $grown kB");
 }
 is(answer('/three', 'verdict problem', '"max_body_bytes":68'), 'too_large|Maximum file size exceeded', 'an announced body');
 like(answer('/close/whole', 'verdict problem', '"max_body_bytes":79'), qr/^too_large\|.*over the size limit/, 'an unannounced one');

@@ -46,5 +46,15 @@ my ($fix) = clock('clock') =~ /\|(SELECT cron\.schedule\(.*?\));/;
 $node->safe_psql('clock', $fix, extra_params => [ '-U', 'owner' ]);
 is(clock('clock'), 'true||', 'the job is there');
 
+# So does schedule(), once for each role.
+$node->safe_psql('clock', q{SELECT cron.unschedule(jobid) FROM cron.job}, extra_params => [ '-U', 'owner' ]);
+$node->safe_psql('clock', q{SELECT dataops.create_pipeline('often', schedule => '* * * * *')}, extra_params => [ '-U', 'owner' ]);
+for my $time (1, 2)
+{
+	$node->safe_psql('clock', q{SELECT dataops.schedule('often')}, extra_params => [ '-U', 'owner' ]);
+	is($node->safe_psql('clock', q{SELECT count(*), min(command), min(username) FROM cron.job}),
+		'1|CALL dataops.tick()|owner', "one job of its owner after schedule(), time $time");
+}
+
 $node->stop;
 done_testing();

@@ -34,6 +34,9 @@ sub start_cluster
 	}
 	$node->append_conf('postgresql.conf', $conf) if $conf;
 	$node->start;
+	# Its superuser is called postgres, whoever runs the tests.
+	$node->safe_psql('postgres', 'CREATE ROLE postgres SUPERUSER LOGIN')
+	  if $node->safe_psql('postgres', q{SELECT count(*) FROM pg_roles WHERE rolname = 'postgres'}) eq '0';
 	$node->safe_psql('postgres', 'CREATE EXTENSION dataops');
 	return $node;
 }
