@@ -54,7 +54,6 @@ typedef enum StepStatus
 {
 	STEP_PENDING,
 	STEP_SUCCEEDED,				/* or skipped because there was nothing new */
-	STEP_FAILED,
 	STEP_WAITING
 } StepStatus;
 

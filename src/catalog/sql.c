@@ -52,23 +52,25 @@ sql_add_text(SqlArgs *args, const char *value)
 	add_value(args, TEXTOID, value ? CStringGetTextDatum(value) : (Datum) 0, value == NULL);
 }
 
-void
-sql_add_texts(SqlArgs *args, List *values)
+Datum
+sql_texts_datum(List *values)
 {
 	Datum	   *elements = palloc(sizeof(Datum) * (list_length(values) + 1));
 	int			count = 0;
 	ListCell   *cell;
 
-	if (values == NIL)
-	{
-		sql_add_null(args, TEXTARRAYOID);
-		return;
-	}
 	foreach(cell, values)
 		elements[count++] = CStringGetTextDatum((char *) lfirst(cell));
-	add_value(args, TEXTARRAYOID,
-			  PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT)),
-			  false);
+	return PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+void
+sql_add_texts(SqlArgs *args, List *values)
+{
+	if (values == NIL)
+		sql_add_null(args, TEXTARRAYOID);
+	else
+		add_value(args, TEXTARRAYOID, sql_texts_datum(values), false);
 }
 
 void
@@ -258,8 +260,8 @@ kept_plan(const char *sql, SqlArgs *args)
 	return entry->plan;
 }
 
-static SqlRows *
-run_own(const char *sql, SqlArgs *args, bool keep)
+SqlRows *
+sql_run_own(const char *sql, SqlArgs *args)
 {
 	static SqlArgs none = {0};
 	MemoryContext caller = CurrentMemoryContext;
@@ -272,11 +274,7 @@ run_own(const char *sql, SqlArgs *args, bool keep)
 	before = sql_become_extension();
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	if (keep)
-		code = SPI_execute_plan(kept_plan(sql, args), args->values, args->nulls, false, 0);
-	else
-		code = SPI_execute_with_args(sql, args->count, args->types, args->values, args->nulls,
-									 false, 0);
+	code = SPI_execute_plan(kept_plan(sql, args), args->values, args->nulls, false, 0);
 	if (code < 0)
 		elog(ERROR, "could not run \"%s\": %s", sql, SPI_result_code_string(code));
 	keep_rows(rows, caller);
@@ -284,18 +282,6 @@ run_own(const char *sql, SqlArgs *args, bool keep)
 	SPI_finish();
 	sql_leave(&before);
 	return rows;
-}
-
-SqlRows *
-sql_run_own(const char *sql, SqlArgs *args)
-{
-	return run_own(sql, args, true);
-}
-
-SqlRows *
-sql_run_own_once(const char *sql, SqlArgs *args)
-{
-	return run_own(sql, args, false);
 }
 
 ErrorData *

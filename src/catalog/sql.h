@@ -42,6 +42,9 @@ extern void sql_add_bytes(SqlArgs *args, const char *value, size_t length);
 extern void sql_add_timestamptz(SqlArgs *args, TimestampTz value);
 extern void sql_add_null(SqlArgs *args, Oid type);
 
+/* A text[] of the values (char *); empty for NIL. */
+extern Datum sql_texts_datum(List *values);
+
 /* Rows of a finished statement, in the caller's memory context. */
 typedef struct SqlRows
 {
@@ -56,9 +59,6 @@ typedef struct SqlRows
  * Errors are thrown.  "args" may be NULL.
  */
 extern SqlRows *sql_run_own(const char *sql, SqlArgs *args);
-
-/* As sql_run_own(), for a text made at run time: no plan is kept. */
-extern SqlRows *sql_run_own_once(const char *sql, SqlArgs *args);
 
 /* Values of row "row" (from 0), column "column" (from 1); palloc'ed where by reference. */
 extern bool sql_is_null(const SqlRows *rows, uint64 row, int column);

@@ -109,9 +109,3 @@ txn_abort(Run *run)
 	}
 	MemoryContextSwitchTo(run->memory);
 }
-
-bool
-txn_is_open(void)
-{
-	return txn_open;
-}

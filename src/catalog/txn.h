@@ -27,7 +27,4 @@ extern void txn_commit(Run *run);
 /* Rolls back whatever is open, subtransactions included; also right after a caught error. */
 extern void txn_abort(Run *run);
 
-/* Is a transaction of the run open? */
-extern bool txn_is_open(void);
-
 #endif

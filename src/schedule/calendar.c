@@ -121,14 +121,6 @@ ensure_tick_job(void)
 
 /* ---- commands ---- */
 
-static Definition *
-scheduled_pipeline(FunctionCallInfo fcinfo, char **env)
-{
-	argument_required(fcinfo, 0, "pipeline");
-	*env = argument_env(fcinfo, 1);
-	return pipeline_to_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), *env);
-}
-
 /* schedule(pipeline, env) → the next due time */
 Datum
 dataops_schedule(PG_FUNCTION_ARGS)
@@ -139,7 +131,7 @@ dataops_schedule(PG_FUNCTION_ARGS)
 		"VALUES ($1, $2, $3, $4, 'active', $5, $6::name) ON CONFLICT (pipeline, env) DO UPDATE "
 		"SET cron = $3, timezone = $4, state = 'active', next_at = $5, scheduled_by = $6::name";
 	char	   *env;
-	Definition *pipeline = scheduled_pipeline(fcinfo, &env);
+	Definition *pipeline = argument_pipeline(fcinfo, &env);
 	const char *what = psprintf("pipeline \"%s\"", pipeline->object);
 	char	   *cron = spec_text(pipeline->spec, "schedule", what);
 	char	   *timezone = spec_text(pipeline->spec, "timezone", what);
@@ -170,7 +162,7 @@ static bool
 change_schedule(FunctionCallInfo fcinfo, const char *sql, const char *action, bool with_next)
 {
 	char	   *env;
-	Definition *pipeline = scheduled_pipeline(fcinfo, &env);
+	Definition *pipeline = argument_pipeline(fcinfo, &env);
 	SqlArgs		args = {0};
 	bool		changed;
 

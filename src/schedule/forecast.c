@@ -6,13 +6,12 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "funcapi.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "catalog/ledger.h"
+#include "catalog/sql.h"
 #include "schedule/plan.h"
 #include "schedule/procedure.h"
 
@@ -30,9 +29,7 @@ dataops__plan_ranges(PG_FUNCTION_ARGS)
 	int			number = 0;
 
 	InitMaterializedSRF(fcinfo, 0);
-	argument_required(fcinfo, 0, "pipeline");
-	env = argument_env(fcinfo, 1);
-	pipeline = pipeline_to_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), env);
+	pipeline = argument_pipeline(fcinfo, &env);
 	foreach(cell, plan_ranges(pipeline, env, GetCurrentTimestamp()))
 	{
 		TimeRange  *range = lfirst(cell);
@@ -43,18 +40,6 @@ dataops__plan_ranges(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(returned->setResult, returned->setDesc, values, nulls);
 	}
 	return (Datum) 0;
-}
-
-static ArrayType *
-texts_datum(List *texts)
-{
-	Datum	   *elements = palloc(sizeof(Datum) * (list_length(texts) + 1));
-	int			count = 0;
-	ListCell   *cell;
-
-	foreach(cell, texts)
-		elements[count++] = CStringGetTextDatum((char *) lfirst(cell));
-	return construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
 /* _plan_steps(pipeline, env) → (position, step, kind, target, after): the order of a run */
@@ -68,16 +53,14 @@ dataops__plan_steps(PG_FUNCTION_ARGS)
 	int			position = 0;
 
 	InitMaterializedSRF(fcinfo, 0);
-	argument_required(fcinfo, 0, "pipeline");
-	env = argument_env(fcinfo, 1);
-	pipeline = pipeline_to_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), env);
+	pipeline = argument_pipeline(fcinfo, &env);
 	foreach(cell, plan_order(ledger_current_steps(pipeline, env), pipeline->object))
 	{
 		Step	   *step = lfirst(cell);
 		Datum		values[5] = {Int32GetDatum(++position), CStringGetTextDatum(step->name),
 								 CStringGetTextDatum(ledger_kind_name(step->kind)),
 								 step->target ? CStringGetTextDatum(step->target) : (Datum) 0,
-								 PointerGetDatum(texts_datum(step->after))};
+								 sql_texts_datum(step->after)};
 		bool		nulls[5] = {[3] = step->target == NULL};
 
 		tuplestore_putvalues(returned->setResult, returned->setDesc, values, nulls);

@@ -79,6 +79,14 @@ pipeline_to_run(const char *pipeline, const char *env)
 	return definition;
 }
 
+Definition *
+argument_pipeline(FunctionCallInfo fcinfo, char **env)
+{
+	argument_required(fcinfo, 0, "pipeline");
+	*env = argument_env(fcinfo, 1);
+	return pipeline_to_run(text_to_cstring(PG_GETARG_TEXT_PP(0)), *env);
+}
+
 MemoryContext
 procedure_begin(FunctionCallInfo fcinfo, const char *what)
 {

@@ -33,4 +33,7 @@ extern char *argument_text(FunctionCallInfo fcinfo, int number);
 /* "env", the session's dataops.env when NULL; 42704 when there is no such environment. */
 extern char *argument_env(FunctionCallInfo fcinfo, int number);
 
+/* Arguments (pipeline, env): the pipeline, if the current user may run it (pipeline_to_run). */
+extern Definition *argument_pipeline(FunctionCallInfo fcinfo, char **env);
+
 #endif
