@@ -47,7 +47,7 @@ COMMENT ON PROCEDURE dataops.wait(uuid, interval) IS 'Returns when the run has s
 
 CREATE OR REPLACE FUNCTION dataops.cancel(run_id uuid) RETURNS boolean
 LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dataops_cancel';
-COMMENT ON FUNCTION dataops.cancel(uuid) IS 'Stops a run within a second, or keeps a queued one from starting. False when it has ended already.';
+COMMENT ON FUNCTION dataops.cancel(uuid) IS 'Stops a run within a second, or keeps a queued one from starting. A failed run that holds its pipeline is given up: the hold ends. False when it has ended already.';
 
 CREATE OR REPLACE FUNCTION dataops.retry(run_id uuid, version text DEFAULT 'current', from_step text DEFAULT NULL) RETURNS uuid
 LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_retry';
@@ -75,7 +75,7 @@ COMMENT ON FUNCTION dataops.pause(text, text) IS 'Keeps the schedule but starts 
 
 CREATE OR REPLACE FUNCTION dataops.resume(pipeline text, env text DEFAULT NULL) RETURNS boolean
 LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_resume';
-COMMENT ON FUNCTION dataops.resume(text, text) IS 'Ends a pause. Intervals missed meanwhile come with the next run.';
+COMMENT ON FUNCTION dataops.resume(text, text) IS 'Ends a pause, and the hold of a failed run with on_failure hold. Intervals missed meanwhile come with the next run. False when the pipeline was neither scheduled nor held.';
 
 REVOKE ALL ON FUNCTION
     dataops.start(text, text, timestamptz, timestamptz, text[]),

@@ -55,14 +55,57 @@ List *
 ledger_pending(const char *pipeline, const char *env, TimestampTz now)
 {
 	static const char sql[] =
-		"SELECT array_agg(id ORDER BY id) FROM dataops.run WHERE pipeline = $1 AND env = $2 "
-		"AND (state IN ('queued', 'running') OR state = 'waiting' AND next_attempt_at <= $3)";
+		"SELECT array_agg(id ORDER BY id) FROM dataops.run r WHERE pipeline = $1 AND env = $2 "
+		"AND (state IN ('queued', 'running') OR state = 'waiting' AND next_attempt_at <= $3) "
+		"AND " LEDGER_NOT_HELD;
 	SqlArgs		args = {0};
 
 	sql_add_text(&args, pipeline);
 	sql_add_text(&args, env);
 	sql_add_timestamptz(&args, now);
 	return sql_uuids(sql_run_own(sql, &args), 0, 1);
+}
+
+bool
+ledger_is_held(const char *pipeline, const char *env)
+{
+	static const char sql[] =
+		"SELECT EXISTS (SELECT FROM dataops.run WHERE holds AND pipeline = $1 AND env = $2)";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, pipeline);
+	sql_add_text(&args, env);
+	return sql_bool(sql_run_own(sql, &args), 0, 1);
+}
+
+bool
+ledger_release(const char *pipeline, const char *env)
+{
+	static const char sql[] =
+		"UPDATE dataops.run SET holds = false WHERE holds AND pipeline = $1 AND env = $2";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, pipeline);
+	sql_add_text(&args, env);
+	return sql_run_own(sql, &args)->count > 0;
+}
+
+List *
+ledger_requeue_held(const char *pipeline, const char *env)
+{
+	static const char sql[] =
+		"SELECT array_agg(id ORDER BY id) FROM dataops.run "
+		"WHERE holds AND pipeline = $1 AND env = $2";
+	SqlArgs		args = {0};
+	List	   *ids;
+	ListCell   *cell;
+
+	sql_add_text(&args, pipeline);
+	sql_add_text(&args, env);
+	ids = sql_uuids(sql_run_own(sql, &args), 0, 1);
+	foreach(cell, ids)
+		ledger_requeue(ledger_head(lfirst(cell)), true, NIL);
+	return ids;
 }
 
 static StepKind
@@ -183,7 +226,9 @@ take_over(const pg_uuid_t *id)
 		"UPDATE dataops.run SET state = 'failed', finished_at = clock_timestamp(), "
 		"sqlstate = '57P01', "
 		" error = format('interrupted %s times', resumes), "
-		" hint = format('SELECT dataops.retry(%L)', id) WHERE id = $1";
+		" hint = format('SELECT dataops.retry(%L)', id), "
+		" holds = EXISTS (SELECT FROM dataops.definition d WHERE d.id = ANY (definitions) "
+		"  AND d.kind = 'pipeline' AND d.spec->>'on_failure' = 'hold') WHERE id = $1";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 
@@ -380,7 +425,7 @@ ledger_finish(Run *run, const RunEnd *end)
 	static const char sql[] =
 		"UPDATE dataops.run SET state = $3, failed_step = $4, error = $5, hint = $6, "
 		"sqlstate = $7, "
-		" next_attempt_at = $8, cancel_requested = false, "
+		" next_attempt_at = $8, cancel_requested = false, holds = $9 AND $3 = 'failed', "
 		" finished_at = CASE $3 WHEN 'waiting' THEN NULL ELSE clock_timestamp() END "
 		"WHERE id = $1 AND claim = $2 AND state = 'running'";
 	SqlArgs		args = {0};
@@ -393,6 +438,7 @@ ledger_finish(Run *run, const RunEnd *end)
 	sql_add_text(&args, end->hint);
 	sql_add_text(&args, end->sqlstate);
 	add_timestamptz_or_null(&args, end->next_attempt_at, end->next_attempt_at != 0);
+	sql_add_bool(&args, run->hold);
 	if (sql_run_own(sql, &args)->count != 1)
 		claim_lost(run);
 }
@@ -481,7 +527,7 @@ ledger_requeue(const RunHead *head, bool current, List *redo)
 {
 	static const char sql[] =
 		"UPDATE dataops.run r SET state = 'queued', resumes = 0, cancel_requested = false, "
-		"redo = $3, "
+		"redo = $3, holds = false, "
 		" redo_claim = claim, next_attempt_at = NULL, definitions = CASE WHEN $2 "
 		"  THEN (SELECT array_agg(p.definition ORDER BY p.kind, p.position) "
 		"   FROM dataops.deployment p WHERE p.env = r.env AND (p.pipeline = r.pipeline "
@@ -533,10 +579,11 @@ CancelOutcome
 ledger_request_cancel(const pg_uuid_t *id)
 {
 	static const char sql[] =
-		"UPDATE dataops.run SET cancel_requested = (state = 'running'), "
+		"UPDATE dataops.run SET cancel_requested = (state = 'running'), holds = false, "
 		" finished_at = CASE state WHEN 'running' THEN NULL ELSE clock_timestamp() END, "
 		" state = CASE state WHEN 'running' THEN state ELSE 'cancelled' END "
-		"WHERE id = $1 AND state IN ('queued', 'waiting', 'running') RETURNING cancel_requested";
+		"WHERE id = $1 AND (state IN ('queued', 'waiting', 'running') OR holds) "
+		"RETURNING cancel_requested";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 

@@ -53,7 +53,7 @@ typedef struct Run
 	bool		guarded;		/* an error now is caught by the step's guard */
 	List	   *steps;			/* Step *, as defined; plan_order() sorts them by "after" */
 	bool		partial;		/* restricted to some steps: its interval is not done by it */
-	bool		hold;			/* after a failure nothing more of the pipeline runs */
+	bool		hold;			/* its failure keeps the pipeline still until a person acts */
 	MemoryContext memory;		/* lives as long as the run; never a transaction's context */
 	TimestampTz deadline;		/* 0: none */
 } Run;

@@ -462,7 +462,8 @@ claim_next(const char *pipeline, const char *env, const LoopOptions *options, Me
 	foreach(cell, ledger_pending(pipeline, env, options->now))
 	{
 		run = ledger_claim(lfirst(cell), memory);
-		if (run != NULL)
+		/* one that was interrupted too often has failed just now, and may hold the others */
+		if (run != NULL || ledger_is_held(pipeline, env))
 			break;
 	}
 	if (run != NULL)
@@ -507,8 +508,7 @@ loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 		{
 			end = execute(run, options);
 			go_on = options->step_limit == 0 &&
-				(strcmp(end.state, "succeeded") == 0 ||
-				 (strcmp(end.state, "failed") == 0 && !run->hold));
+				(strcmp(end.state, "succeeded") == 0 || strcmp(end.state, "failed") == 0);
 			MemoryContextSwitchTo(memory);
 			if (last.failed_step == NULL)
 				last = keep_end(run, &end);

@@ -193,6 +193,23 @@ queue_request(Definition *pipeline, const RunRequest *request)
 	return ids;
 }
 
+/*
+ * As queue_request(), with the failed run that holds the pipeline first: this request is the act of
+ * a person that ends the hold.
+ */
+static List *
+queue_after_held(Definition *pipeline, const RunRequest *request)
+{
+	List	   *held = ledger_requeue_held(pipeline->object, request->env);
+
+	if (held == NIL || request->has_range || request->steps != NIL)
+		return list_concat(held, queue_request(pipeline, request));
+	/* without intervals, what is due now begins where that run does */
+	if (!plan_has_intervals(pipeline))
+		return held;
+	return list_concat(held, queue_due(pipeline, request->env, GetCurrentTimestamp(), 0, NIL));
+}
+
 /* Another session works on the pipeline: skip, or leave the request for it. */
 static void
 yield_to_other(Definition *pipeline, const RunRequest *request)
@@ -244,6 +261,7 @@ dataops_run(PG_FUNCTION_ARGS)
 		procedure_end(memory);
 		PG_RETURN_VOID();
 	}
+	(void) ledger_requeue_held(request.pipeline, request.env);
 	SPI_commit();
 	MemoryContextSwitchTo(memory);
 	end = loop_work_off(request.pipeline, request.env, &options, memory);
@@ -267,7 +285,7 @@ dataops_start(PG_FUNCTION_ARGS)
 
 	installation_check();
 	pipeline = pipeline_to_run(request.pipeline, request.env);
-	ids = queue_request(pipeline, &request);
+	ids = queue_after_held(pipeline, &request);
 	if (ids == NIL)
 		PG_RETURN_NULL();
 	worker_launch_at_commit(request.pipeline, request.env);
@@ -362,27 +380,24 @@ head_to_change(FunctionCallInfo fcinfo)
 	return head;
 }
 
-/* cancel(run_id) → true when it was running and has been told to stop, or will not start */
+/*
+ * cancel(run_id) → true when it was running and has been told to stop, will not start, or had
+ * failed and held its pipeline
+ */
 Datum
 dataops_cancel(PG_FUNCTION_ARGS)
 {
 	static const char signal[] = "SELECT pg_cancel_backend($1)";
 	RunHead    *head = head_to_change(fcinfo);
+	CancelOutcome outcome = ledger_request_cancel(&head->id);
 	SqlArgs		args = {0};
 	int			holder;
 
-	if (is_final(head->state))
+	if (outcome == CANCEL_TOO_LATE)
 		PG_RETURN_BOOL(false);
 	audit_record("cancel run", uuid_text(&head->id), NULL);
-	switch (ledger_request_cancel(&head->id))
-	{
-		case CANCEL_TOO_LATE:
-			PG_RETURN_BOOL(false);
-		case CANCEL_DONE:
-			PG_RETURN_BOOL(true);
-		case CANCEL_REQUESTED:
-			break;
-	}
+	if (outcome == CANCEL_DONE)
+		PG_RETURN_BOOL(true);
 	holder = ledger_holder(head->pipeline, head->env);
 	if (holder == 0)
 		PG_RETURN_BOOL(true);	/* it died; whoever takes it over obeys the request */
@@ -451,6 +466,7 @@ dataops_retry(PG_FUNCTION_ARGS)
 										   head->pipeline), from_step);
 	}
 	ledger_requeue(head, strcmp(version, "current") == 0, redo);
+	(void) ledger_release(head->pipeline, head->env);
 	audit_record("retry run", uuid_text(&head->id), NULL);
 	worker_launch_at_commit(head->pipeline, head->env);
 	PG_RETURN_UUID_P(PG_GETARG_UUID_P(0));
