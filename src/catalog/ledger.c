@@ -17,6 +17,18 @@
 #include "core/compat.h"
 #include "core/uuid.h"
 
+/*
+ * The ids of what a run executes, as a subquery: pipeline, steps and checks, and the sources that
+ * it fetches.
+ */
+#define CURRENT_DEFINITIONS(pipeline_name, env_name) \
+	"(SELECT array_agg(p.definition ORDER BY p.kind, p.position) FROM dataops.deployment p " \
+	"WHERE p.env = " env_name " AND (p.pipeline = " pipeline_name " " \
+	" OR p.kind = 'pipeline' AND p.object = " pipeline_name " " \
+	" OR p.kind = 'source' AND p.object IN (SELECT d.spec->>'source' FROM dataops.deployment s " \
+	"  JOIN dataops.definition d ON d.id = s.definition WHERE s.kind = 'step' " \
+	"  AND s.pipeline = " pipeline_name " AND s.env = " env_name ")))"
+
 /* ---- queue and claim ---- */
 
 pg_uuid_t *
@@ -27,10 +39,8 @@ ledger_queue(Definition *pipeline, const char *env, TimeRange range, TimestampTz
 		"INSERT INTO dataops.run (id, pipeline, env, scheduled_for, from_ts, to_ts, steps, "
 		"definitions, "
 		" owner, requested_by, state, created_at) "
-		"SELECT $1, $2, $3, $4, $5, $6, $7, array_agg(p.definition "
-		"ORDER BY p.kind, p.position), $8::regrole, $9::name, 'queued', clock_timestamp() "
-		"FROM dataops.deployment p WHERE p.env = $3 "
-		"AND (p.pipeline = $2 OR p.kind = 'pipeline' AND p.object = $2)";
+		"SELECT $1, $2, $3, $4, $5, $6, $7, " CURRENT_DEFINITIONS("$2", "$3") ", "
+		"$8::regrole, $9::name, 'queued', clock_timestamp()";
 	SqlArgs		args = {0};
 	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
 
@@ -163,11 +173,30 @@ load_pipeline(Run *run, Jsonb *spec)
 	run->hold = on_failure != NULL && strcmp(on_failure, "hold") == 0;
 }
 
-/* Fills run->steps, their checks and what the pipeline pins, from the versions the run stores. */
+/* Gives the step its checks, or the source that it fetches. */
+static void
+attach(Step *step, Definition *definition)
+{
+	if (step->target == NULL)
+		return;
+	if (definition->kind == DEFINITION_SOURCE)
+	{
+		if (step->kind == STEP_FETCH && strcmp(definition->object, step->target) == 0)
+			step->source = definition;
+	}
+	else if (step->kind != STEP_FETCH &&
+			 strcmp(spec_text_required(definition->spec, "target", "a check"), step->target) == 0)
+		step->checks = lappend(step->checks, definition);
+}
+
+/*
+ * Fills run->steps, their checks and sources and what the pipeline pins, from the versions the run
+ * stores.
+ */
 static void
 load_definitions(Run *run, List *definitions, List *only)
 {
-	List	   *checks = NIL;
+	List	   *attached = NIL;
 	ListCell   *cell;
 
 	foreach(cell, definitions)
@@ -175,8 +204,8 @@ load_definitions(Run *run, List *definitions, List *only)
 		Definition *definition = lfirst(cell);
 
 		check_same_owner(run, definition);
-		if (definition->kind == DEFINITION_CHECK)
-			checks = lappend(checks, definition);
+		if (definition->kind == DEFINITION_CHECK || definition->kind == DEFINITION_SOURCE)
+			attached = lappend(attached, definition);
 		else if (definition->kind == DEFINITION_PIPELINE)
 			load_pipeline(run, definition->spec);
 		else if (definition->kind == DEFINITION_STEP)
@@ -194,17 +223,10 @@ load_definitions(Run *run, List *definitions, List *only)
 		run->timezone = "UTC";
 	foreach(cell, run->steps)
 	{
-		Step	   *step = lfirst(cell);
 		ListCell   *other;
 
-		foreach(other, checks)
-		{
-			Definition *check = lfirst(other);
-			char	   *target = spec_text_required(check->spec, "target", "a check");
-
-			if (step->kind != STEP_FETCH && step->target && strcmp(target, step->target) == 0)
-				step->checks = lappend(step->checks, check);
-		}
+		foreach(other, attached)
+			attach(lfirst(cell), lfirst(other));
 	}
 }
 
@@ -529,9 +551,7 @@ ledger_requeue(const RunHead *head, bool current, List *redo)
 		"UPDATE dataops.run r SET state = 'queued', resumes = 0, cancel_requested = false, "
 		"redo = $3, holds = false, "
 		" redo_claim = claim, next_attempt_at = NULL, definitions = CASE WHEN $2 "
-		"  THEN (SELECT array_agg(p.definition ORDER BY p.kind, p.position) "
-		"   FROM dataops.deployment p WHERE p.env = r.env AND (p.pipeline = r.pipeline "
-		"   OR p.kind = 'pipeline' AND p.object = r.pipeline)) ELSE definitions END "
+		"  THEN " CURRENT_DEFINITIONS("r.pipeline", "r.env") " ELSE definitions END "
 		"WHERE id = $1 AND claim = $4";
 	SqlArgs		args = {0};
 

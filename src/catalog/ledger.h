@@ -27,8 +27,9 @@ typedef struct TimeRange
 #define LEDGER_MAX_RESUMES 3
 
 /*
- * A new run in state queued over "range", with the current definitions of the pipeline.  "steps"
- * (char *) restricts it, NIL means all; scheduled_for 0 means by hand.
+ * A new run in state queued over "range", with the current definitions of the pipeline and of the
+ * sources that it fetches.  "steps" (char *) restricts it, NIL means all; scheduled_for 0 means by
+ * hand.
  */
 extern pg_uuid_t *ledger_queue(Definition *pipeline, const char *env, TimeRange range,
 							   TimestampTz scheduled_for, List *steps);

@@ -32,6 +32,7 @@ typedef struct Step
 	char	   *hash;			/* of the definition */
 	List	   *after;			/* names of the steps it waits for (char *), inputs included */
 	List	   *checks;			/* of its target: Definition * of kind check */
+	struct Definition *source;	/* of a fetch, as the run stores it; NULL: take the current one */
 	/* the attempt in hand */
 	pg_uuid_t	step_run;
 	int			attempt;

@@ -59,5 +59,31 @@ is(as_app($states), 'failed queued', 'then it is failed, and holds what is behin
 as_app($run);
 is(as_app($states), 'succeeded succeeded', 'until a person runs it');
 
+# A source that was changed meanwhile: who resumes what died takes the version that the run began with, and a person's
+# retry takes the current one unless told otherwise.
+as_app("CREATE SERVER api FOREIGN DATA WRAPPER dataops_http OPTIONS (url 'http://127.0.0.1:$ports->{port}')");
+my %resumed = (
+	tick => [ 'CALL dataops.tick()', 3 ],
+	run => [ "CALL dataops.run('run')", 3 ],
+	same => [ "SELECT dataops.retry(run_id, 'same') FROM dataops.runs WHERE pipeline = 'same'", 3 ],
+	current => [ "SELECT dataops.retry(run_id) FROM dataops.runs WHERE pipeline = 'current'", 5 ]);
+
+foreach my $how (sort keys %resumed)
+{
+	my ($statement, $records) = @{ $resumed{$how} };
+
+	as_app(<<SQL);
+SELECT dataops.create_http_source('$how', 'api', '/items', params => '{"total": "3", "per_page": "10"}');
+SELECT dataops.create_pipeline('$how', every => '1 day', start_at => (date_trunc('day', now(), 'UTC') - interval '1 day')::timestamptz);
+SELECT dataops.add_fetch('$how', '$how');
+SQL
+	die_at('fetch_after_body', "CALL dataops.run('$how')");
+	as_app("SELECT dataops.alter_source('$how', '{\"params\": {\"total\": \"5\", \"per_page\": \"10\"}}')");
+	as_app($statement);
+	$node->poll_query_until($dbname, "SELECT bool_and(state = 'succeeded') FROM dataops.runs WHERE pipeline = '$how'")
+	  or diag(as_app("SELECT state, error FROM dataops.runs WHERE pipeline = '$how'"));
+	is(as_app("SELECT count(*) FROM raw.$how"), $records, "$how: the source in the right version");
+}
+
 $node->stop;
 done_testing();
