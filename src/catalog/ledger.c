@@ -230,6 +230,21 @@ load_definitions(Run *run, List *definitions, List *only)
 	}
 }
 
+static void
+mark_redo(List *steps, List *names)
+{
+	ListCell   *cell;
+	ListCell   *name;
+
+	foreach(cell, steps)
+	{
+		Step	   *step = lfirst(cell);
+
+		foreach(name, names)
+			step->redo |= strcmp(step->name, lfirst(name)) == 0;
+	}
+}
+
 /* Marks what a dead process left; its own attempts, and the run itself when it died too often. */
 static bool
 take_over(const pg_uuid_t *id)
@@ -269,7 +284,7 @@ Run *
 ledger_claim(const pg_uuid_t *id, MemoryContext memory)
 {
 	static const char sql[] =
-		"SELECT pipeline, env, owner, from_ts, to_ts, claim, definitions, steps "
+		"SELECT pipeline, env, owner, from_ts, to_ts, claim, definitions, steps, redo "
 		"FROM dataops.run WHERE id = $1";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
@@ -294,6 +309,7 @@ ledger_claim(const pg_uuid_t *id, MemoryContext memory)
 	only = sql_texts(rows, 0, 8);
 	run->partial = only != NIL;
 	load_definitions(run, definition_by_ids(sql_uuids(rows, 0, 7)), only);
+	mark_redo(run->steps, sql_texts(rows, 0, 9));
 	MemoryContextSwitchTo(previous);
 	return run;
 }

@@ -33,6 +33,7 @@ typedef struct Step
 	List	   *after;			/* names of the steps it waits for (char *), inputs included */
 	List	   *checks;			/* of its target: Definition * of kind check */
 	struct Definition *source;	/* of a fetch, as the run stores it; NULL: take the current one */
+	bool		redo;			/* a person asked for it to be done again */
 	/* the attempt in hand */
 	pg_uuid_t	step_run;
 	int			attempt;

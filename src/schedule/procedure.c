@@ -23,6 +23,7 @@
 #include "catalog/sql.h"
 #include "catalog/txn.h"
 #include "core/uuid.h"
+#include "model/model.h"
 #include "net/wait.h"
 #include "schedule/loop.h"
 #include "schedule/plan.h"
@@ -431,6 +432,31 @@ with_descendants(List *steps, const char *first)
 	return names;
 }
 
+/* Says which steps of "redo" will not make again the rows that they have made. */
+static void
+note_incremental(List *steps, List *redo)
+{
+	ListCell   *cell;
+	ListCell   *name;
+
+	foreach(cell, steps)
+	{
+		Step	   *step = lfirst(cell);
+		ModelSpec  *model = step->kind == STEP_MODEL ? model_spec_read(step->spec) : NULL;
+
+		if (model == NULL || !model_is_incremental(model) || model_sources(model) == NIL)
+			continue;
+		foreach(name, redo)
+			if (strcmp(step->name, lfirst(name)) == 0)
+				ereport(NOTICE,
+						errmsg("step \"%s\" takes in new batches only: it does not make again what "
+							   "it has made", step->name),
+						errhint("To have all rows again add the step under a new name%s.",
+								model->strategy == STRATEGY_APPEND ?
+								", with its table emptied" : ""));
+	}
+}
+
 /* retry(run_id, version, from_step) → the run's id; a worker goes on with it at commit */
 Datum
 dataops_retry(PG_FUNCTION_ARGS)
@@ -439,6 +465,7 @@ dataops_retry(PG_FUNCTION_ARGS)
 	char	   *version = argument_text(fcinfo, 1);
 	char	   *from_step = argument_text(fcinfo, 2);
 	Definition *pipeline;
+	List	   *steps;
 	List	   *redo = NIL;
 
 	installation_check();
@@ -462,8 +489,9 @@ dataops_retry(PG_FUNCTION_ARGS)
 	if (from_step != NULL)
 	{
 		(void) definition_get(DEFINITION_STEP, head->pipeline, from_step, head->env);
-		redo = with_descendants(plan_order(ledger_current_steps(pipeline, head->env),
-										   head->pipeline), from_step);
+		steps = plan_order(ledger_current_steps(pipeline, head->env), head->pipeline);
+		redo = with_descendants(steps, from_step);
+		note_incremental(steps, redo);
 	}
 	ledger_requeue(head, strcmp(version, "current") == 0, redo);
 	(void) ledger_release(head->pipeline, head->env);
