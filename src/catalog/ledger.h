@@ -105,6 +105,7 @@ typedef struct RunEnd
 	const char *hint;
 	const char *sqlstate;
 	TimestampTz next_attempt_at;
+	bool		drained;		/* of a loop: nothing was pending when it looked last */
 } RunEnd;
 
 extern void ledger_finish(Run *run, const RunEnd *end);

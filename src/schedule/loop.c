@@ -495,6 +495,7 @@ loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 {
 	RunEnd		last = {0};
 	RunEnd		end;
+	bool		drained = false;
 	bool		go_on = true;
 
 	while (go_on)
@@ -504,6 +505,7 @@ loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 		Run		   *run = claim_next(pipeline, env, options, run_memory);
 
 		go_on = run != NULL;
+		drained = run == NULL;
 		if (go_on)
 		{
 			end = execute(run, options);
@@ -517,5 +519,6 @@ loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 		MemoryContextDelete(run_memory);
 		go_on = go_on && lock_is_held(pipeline, env);	/* a run that lost it ends the loop */
 	}
+	last.drained = drained;
 	return last;
 }

@@ -248,6 +248,7 @@ Datum
 dataops_run(PG_FUNCTION_ARGS)
 {
 	MemoryContext memory = procedure_begin(fcinfo, "dataops.run()");
+	MemoryContext held = AllocSetContextCreate(memory, "dataops lock", ALLOCSET_SMALL_SIZES);
 	RunRequest	request = run_request(fcinfo);
 	LoopOptions options = {.now = GetCurrentTimestamp()};
 	Run			claimant = {.pipeline = request.pipeline, .env = request.env, .memory = memory};
@@ -256,7 +257,7 @@ dataops_run(PG_FUNCTION_ARGS)
 
 	installation_check();
 	pipeline = pipeline_to_run(request.pipeline, request.env);
-	if (!lock_acquire(memory, request.pipeline, request.env))
+	if (!lock_acquire(held, request.pipeline, request.env))
 	{
 		yield_to_other(pipeline, &request);
 		procedure_end(memory);
@@ -271,6 +272,8 @@ dataops_run(PG_FUNCTION_ARGS)
 	queue_request(pipeline, &request);
 	txn_commit(&claimant);
 	end = loop_work_off(request.pipeline, request.env, &options, memory);
+	MemoryContextDelete(held);
+	worker_hand_over(request.pipeline, request.env, &end, false);
 	report_end(request.pipeline, &end);
 	procedure_end(memory);
 	PG_RETURN_VOID();
