@@ -6,6 +6,9 @@
 # Each suite leaves "passed failed" in build/results/SERVER-SUITE, and its output in build/out; the exit status is 1 if anything failed.
 set -euo pipefail
 
+# The clusters that Perl tests make take their encoding from here, whatever the caller's is.
+export LC_ALL=C.UTF-8
+
 server=$1
 shift
 top=$(cd "$(dirname "$0")/.." && pwd)
