@@ -70,7 +70,10 @@ prepare_files() {
 
 start_fake() {
 	[ -f test/fake/server.py ] || return 0
-	as_server /usr/bin/python3 test/fake/server.py >fake.port 2>fake.log &
+	local command=(/usr/bin/python3 test/fake/server.py)
+	# not by as_server: the process to be ended must be this one, not a subshell around it
+	if [ "$(id -u)" = 0 ]; then command=(runuser -u postgres -- "${command[@]}"); fi
+	"${command[@]}" >fake.port 2>fake.log &
 	fake_pid=$!
 	for _ in $(seq 100); do
 		if [ -s fake.port ]; then break; fi
