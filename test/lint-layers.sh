@@ -10,6 +10,7 @@ define
 schedule
 fetch land transform validate export observe
 model store warehouse
+google
 format catalog
 net
 core'

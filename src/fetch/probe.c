@@ -96,7 +96,7 @@ open_store(void *arg)
 {
 	Probe	   *probe = arg;
 
-	probe->store = store_open(probe->connection, probe->memory);
+	probe->store = store_open(probe->connection, STORE_PRODUCTION, probe->memory);
 }
 
 /* ---- an HTTP API ---- */
@@ -168,16 +168,15 @@ probe_store(Probe *probe)
 {
 	static const char text[] = "dataops.test_connection\n";
 	Store	   *store = probe->store;
-	Spool	   *content = spool_create(probe->memory);
+	StoreContent content = {.spool = spool_create(probe->memory), .content_type = "text/plain"};
 	pg_uuid_t	id = uuid_v7();
 	char	   *name = psprintf("test_connection/%s", uuid_text(&id));
-	pg_crc32c	crc;
 
-	INIT_CRC32C(crc);
-	COMP_CRC32C(crc, text, strlen(text));
-	FIN_CRC32C(crc);
-	spool_write(content, text, strlen(text));
-	if (put_outcome(probe, "written", store->driver->put_if_absent(store, name, content, crc)) &&
+	INIT_CRC32C(content.crc32c);
+	COMP_CRC32C(content.crc32c, text, strlen(text));
+	FIN_CRC32C(content.crc32c);
+	spool_write(content.spool, text, strlen(text));
+	if (put_outcome(probe, "written", store->driver->put_if_absent(store, name, &content)) &&
 		put_outcome(probe, "read back", store->driver->stat(store, name)))
 		put_outcome(probe, "removed", store->driver->remove(store, name));
 }

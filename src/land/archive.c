@@ -122,7 +122,9 @@ archive_store(ArchiveWriter *writer, Store *store, const char *name)
 	object.bytes = spool_size(writer->object);
 	object.crc32c = writer->crc;
 	FAULT_POINT("archive_before_put");
-	result = store->driver->put_if_absent(store, name, writer->object, object.crc32c);
+	result = store->driver->put_if_absent(store, name, &(StoreContent) {
+		.spool = writer->object, .crc32c = object.crc32c, .content_type = "application/gzip"
+	});
 	FAULT_POINT("archive_after_put");
 	if (result.outcome == STORE_EXISTS_OTHER)
 		ereport(ERROR,

@@ -169,7 +169,8 @@ land_open(BatchSink *base, Run *run, Step *step, const BatchSource *source)
 	if (source->archive != NULL)
 	{
 		sink->source.archive = pstrdup(source->archive);
-		sink->store = store_open(connection_open(source->archive, run->owner), sink->memory);
+		sink->store = store_open(connection_open(source->archive, run->owner), STORE_PRODUCTION,
+								 sink->memory);
 	}
 	txn_commit(run);
 	if (sink->store != NULL)

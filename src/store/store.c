@@ -12,16 +12,23 @@
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
+#include "catalog/option.h"
 #include "core/error.h"
 
 static const StoreDriver *const drivers[] = {&store_file_driver};
 
 Store *
-store_open(Connection *connection, MemoryContext owner)
+store_open(Connection *connection, StoreArea area, MemoryContext owner)
 {
 	for (int i = 0; i < lengthof(drivers); i++)
-		if (strcmp(connection->wrapper, drivers[i]->wrapper) == 0)
-			return drivers[i]->open(connection, owner);
+	{
+		if (strcmp(connection->wrapper, drivers[i]->wrapper) != 0)
+			continue;
+		if (area == STORE_STAGING &&
+			option_text(connection->options, "staging_prefix", NULL) == NULL)
+			return NULL;
+		return drivers[i]->open(connection, area, owner);
+	}
 	ereport(ERROR,
 			errcode(ERRCODE_WRONG_OBJECT_TYPE),
 			errmsg("connection \"%s\" is not an object store", connection->server),
@@ -61,7 +68,8 @@ dataops_list_objects(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *server = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *prefix = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	Store	   *store = store_open(connection_open(server, GetUserId()), CurrentMemoryContext);
+	Store	   *store = store_open(connection_open(server, GetUserId()), STORE_PRODUCTION,
+									CurrentMemoryContext);
 	ListCell   *cell;
 
 	InitMaterializedSRF(fcinfo, 0);
