@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.parse
 
+import record
 import wire
 
 ROUTES = {}                 # pattern → handler(request, reply, state); "/a/*" matches any rest
@@ -108,6 +109,7 @@ class Router:
         try:
             if pattern not in CONTROLS:
                 self.state.log(request)
+                record.record(request)
                 with self.state.lock:
                     request.query = {**self.state.settings, **request.query}
                 wire.pause(request.number("latency_ms", self.state.latency_ms))
