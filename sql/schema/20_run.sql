@@ -55,10 +55,11 @@ CREATE TABLE dataops.step_run (
     error            text,
     hint             text,
     sqlstate         text,
+    note             text,
     UNIQUE (run, step, shard, attempt)
 );
 CREATE INDEX ON dataops.step_run (target) WHERE state = 'succeeded' AND changed_from IS NOT NULL;
-COMMENT ON TABLE dataops.step_run IS 'One attempt of one step in one run. [changed_from, changed_to) is the time range of the rows a model wrote.';
+COMMENT ON TABLE dataops.step_run IS 'One attempt of one step in one run. [changed_from, changed_to) is the time range of the rows a model wrote; note says what a reader should know of an attempt, however it ended.';
 
 CREATE TABLE dataops.interval (
     pipeline text        NOT NULL,

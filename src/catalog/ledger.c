@@ -313,6 +313,23 @@ add_timestamptz_or_null(SqlArgs *args, TimestampTz value, bool is_set)
 		sql_add_null(args, TIMESTAMPTZOID);
 }
 
+void
+ledger_step_note(Run *run, Step *step, const char *note)
+{
+	static const char sql[] =
+		"UPDATE dataops.step_run SET note = CASE WHEN note IS NULL THEN $3 "
+		"WHEN length(note) < 1000 THEN note || '; ' || $3 "
+		"WHEN right(note, 10) = '; and more' THEN note ELSE note || '; and more' END "
+		"WHERE id = $1 AND claim = $2 AND state = 'running'";
+	SqlArgs		args = {0};
+
+	sql_add_uuid(&args, &step->step_run);
+	sql_add_int(&args, run->claim);
+	sql_add_text(&args, note);
+	if (sql_run_own(sql, &args)->count != 1)
+		claim_lost(run);
+}
+
 static const char *
 outcome_state(const StageResult *result)
 {

@@ -62,6 +62,12 @@ extern StepStatus ledger_step_status(Run *run, const char *step, TimestampTz *ne
 /* Begins an attempt: sets step->step_run, step->attempt and step->failures. */
 extern void ledger_step_start(Run *run, Step *step);
 
+/*
+ * Adds a note to the attempt in hand, for who reads the ledger later: what is worth knowing however
+ * the attempt ends. Beyond some thousand characters it only says that there is more.
+ */
+extern void ledger_step_note(Run *run, Step *step, const char *note);
+
 /* Ends the attempt with what the stage returned. */
 extern void ledger_step_finish(Run *run, Step *step, const StageResult *result);
 

@@ -21,6 +21,7 @@
 #include "net/transfer.h"
 #include "net/wait.h"
 #include "nodes/parsenodes.h"
+#include "port/pg_crc32c.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
@@ -150,6 +151,7 @@ pool_read(MemoryContext owner, Jsonb *options)
 	PoolOptions pool = {
 		.gate = policy_read(options),
 		.connections = option_int(options, "connections"),
+		.inbox_bytes = option_int(options, "inbox_bytes"),
 		.ca_bundle = option_text(options, "ca"),
 	};
 
@@ -215,15 +217,20 @@ result_body(StringInfo result, HttpResponse *response)
 	const char *chunk;
 	size_t		length;
 	int64		total = 0;
+	pg_crc32c	crc;
 
 	initStringInfo(&head);
+	INIT_CRC32C(crc);
 	while (http_body_read(body, &chunk, &length))
 	{
+		COMP_CRC32C(crc, chunk, length);
 		if (head.len < HEAD_SHOWN)
 			appendBinaryStringInfo(&head, chunk, Min(length, HEAD_SHOWN));
 		total += length;
 	}
+	FIN_CRC32C(crc);
 	result_number(result, "inflated", total);
+	result_number(result, "crc32c", crc);
 	result_text(result, "head", error_clean(head.data, head.len, HEAD_SHOWN));
 }
 
@@ -242,6 +249,7 @@ result_of(HttpResponse *response)
 	result_number(&result, "took_ms", response->took_ms);
 	result_bool(&result, "unbounded", response->unbounded);
 	result_bool(&result, "reused", response->connection_reused);
+	result_number(&result, "pauses", response->pauses);
 	result_headers(&result, response);
 	appendStringInfoChar(&result, '}');
 	return result.data;
