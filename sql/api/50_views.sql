@@ -256,7 +256,8 @@ SELECT last.id AS run_id, s.pipeline, s.env,
        dataops._elapsed(shown.state, last.started_at, last.finished_at) AS took,
        NULL::bigint AS rows_in, NULL::bigint AS rows_out, NULL::bigint AS rows_quarantined,
        last.error, last.hint,
-       s.state AS schedule_state, s.cron, s.timezone, s.next_at,
+       CASE WHEN EXISTS (SELECT FROM dataops.run h WHERE h.holds AND h.pipeline = s.pipeline AND h.env = s.env) THEN 'held' ELSE s.state END AS schedule_state,
+       s.cron, s.timezone, s.next_at,
        CASE s.state WHEN 'active' THEN dataops._cron_next(s.cron, s.timezone, clock_timestamp(), 3) END AS next_times,
        CASE WHEN s.state = 'active' AND s.next_at < clock_timestamp() - interval '2 minutes'
             THEN clock_timestamp() - s.next_at END AS overdue_by,
@@ -272,7 +273,7 @@ LEFT JOIN LATERAL (
 ) shown ON true
 WHERE dataops._may_see(d.owner, 'operator');
 COMMENT ON VIEW dataops.schedules IS 'Which pipeline starts when; the leading columns tell of its last run.';
-COMMENT ON COLUMN dataops.schedules.state IS 'State of the last run; that of the schedule is schedule_state, active or paused.';
+COMMENT ON COLUMN dataops.schedules.state IS 'State of the last run; that of the schedule is schedule_state: active, paused, or held by a failed run with on_failure hold.';
 COMMENT ON COLUMN dataops.schedules.next_at IS 'The due time that tick() takes up next; in the past when the clock is late.';
 COMMENT ON COLUMN dataops.schedules.overdue_by IS 'How late the next start is; null when it is not.';
 

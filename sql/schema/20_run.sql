@@ -21,6 +21,7 @@ CREATE TABLE dataops.run (
     next_attempt_at  timestamptz,
     redo             text[],
     redo_claim       integer     NOT NULL DEFAULT 0,
+    holds            boolean     NOT NULL DEFAULT false,
     failed_step      text,
     error            text,
     hint             text,
@@ -29,8 +30,9 @@ CREATE TABLE dataops.run (
 );
 CREATE INDEX ON dataops.run (pipeline, env, id);
 CREATE INDEX ON dataops.run (state) WHERE state IN ('queued', 'running', 'waiting');
+CREATE INDEX ON dataops.run (pipeline, env) WHERE holds;
 CREATE TRIGGER guard_owner BEFORE INSERT OR UPDATE OF owner ON dataops.run FOR EACH ROW EXECUTE FUNCTION dataops._guard_owner();
-COMMENT ON TABLE dataops.run IS 'One execution of a pipeline over [from_ts, to_ts). definitions are the versions it runs; claim rises with every takeover; steps in redo count as done only by attempts after redo_claim.';
+COMMENT ON TABLE dataops.run IS 'One execution of a pipeline over [from_ts, to_ts). definitions are the versions it runs; claim rises with every takeover; steps in redo count as done only by attempts after redo_claim; a failed run that holds keeps its pipeline still until a person acts.';
 
 CREATE TABLE dataops.step_run (
     id               uuid        PRIMARY KEY,

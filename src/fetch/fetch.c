@@ -99,7 +99,9 @@ load(FetchStage *stage)
 
 	txn_begin(stage->run);
 	MemoryContextSwitchTo(stage->memory);
-	definition = definition_get(DEFINITION_SOURCE, "", stage->step->target, stage->run->env);
+	definition = stage->step->source;
+	if (definition == NULL)		/* a run from before sources were stored with it */
+		definition = definition_get(DEFINITION_SOURCE, "", stage->step->target, stage->run->env);
 	if (definition->owner != stage->run->owner)
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
