@@ -32,37 +32,6 @@
 #define SECRET_MAX	65536		/* bytes of one secret */
 #define KEY_BYTES	CRYPTO_KEY_LENGTH
 
-/* ---- memory that is wiped ---- */
-
-typedef struct SecretMemory
-{
-	MemoryContextCallback release;
-	size_t		length;
-	char		bytes[FLEXIBLE_ARRAY_MEMBER];
-} SecretMemory;
-
-static void
-secret_wipe(void *arg)
-{
-	SecretMemory *memory = arg;
-
-	crypto_wipe(memory->bytes, memory->length);
-}
-
-static char *
-secret_copy(MemoryContext context, const char *bytes, size_t length)
-{
-	SecretMemory *memory = MemoryContextAlloc(context, offsetof(SecretMemory, bytes) + length + 1);
-
-	memory->length = length;
-	memory->release.func = secret_wipe;
-	memory->release.arg = memory;
-	MemoryContextRegisterResetCallback(context, &memory->release);
-	memcpy(memory->bytes, bytes, length);
-	memory->bytes[length] = '\0';
-	return memory->bytes;
-}
-
 /* ---- what was allowed ---- */
 
 static bool
@@ -243,7 +212,7 @@ open_stored(const char *name, MemoryContext memory)
 				errcode(ERRCODE_DATA_CORRUPTED),
 				errmsg("secret \"%s\" cannot be opened with this server's key", name),
 				errhint("Set it again by SELECT dataops.set_secret(name, value)."));
-	copy = secret_copy(memory, plain, length);
+	copy = crypto_copy_secret(memory, plain, length);
 	crypto_wipe(plain, length);
 	return copy;
 }
@@ -255,7 +224,7 @@ open_file(const char *path, const char *reference, MemoryContext memory)
 	char	   *bytes = read_file(path, SECRET_MAX,
 								  psprintf("the file of reference \"%s\"", reference),
 								  &length);
-	char	   *copy = secret_copy(memory, bytes, without_newlines(bytes, length));
+	char	   *copy = crypto_copy_secret(memory, bytes, without_newlines(bytes, length));
 
 	crypto_wipe(bytes, length);
 	return copy;
@@ -271,7 +240,7 @@ open_environment(const char *name, MemoryContext memory)
 				errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("the server's environment has no \"%s\"", name),
 				errhint("It is read from the environment that the server was started with."));
-	return secret_copy(memory, value, strlen(value));
+	return crypto_copy_secret(memory, value, strlen(value));
 }
 
 char *

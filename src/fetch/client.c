@@ -162,31 +162,6 @@ error_message(Client *client, HttpResponse *response)
 	return message != NULL && mentions_secret(client->parts, message) ? NULL : message;
 }
 
-static AttemptOutcome
-attempt_outcome(HttpVerdict verdict)
-{
-	switch (verdict)
-	{
-		case HTTP_COMPLETE:
-			return ATTEMPT_STATUS;
-		case HTTP_DNS_FAILED:
-		case HTTP_CONNECT_FAILED:
-			return ATTEMPT_UNSENT;
-		case HTTP_BLOCKED:
-		case HTTP_TLS_FAILED:
-		case HTTP_TOO_LARGE:
-			return ATTEMPT_REFUSED;
-		case HTTP_TIMEOUT:
-		case HTTP_RESET:
-		case HTTP_TRUNCATED:
-		case HTTP_BAD_ENCODING:
-		case HTTP_MALFORMED:
-		case HTTP_FAILED:
-			break;
-	}
-	return ATTEMPT_BROKEN;
-}
-
 static void
 log_request(Client *client, Ask *ask, const char *problem)
 {
