@@ -243,7 +243,8 @@ run_step(void *arg)
 			run_command(work);
 			break;
 		case STEP_FETCH:
-			elog(ERROR, "a fetch has no target");
+		case STEP_EXPORT:
+			elog(ERROR, "step \"%s\" has no target", work->step->name);
 	}
 }
 
