@@ -3,3 +3,7 @@ CREATE OR REPLACE FUNCTION dataops._test_parts(query text, format text, gzip boo
     bad_value text DEFAULT '', OUT part integer, OUT rows bigint, OUT bytes bigint, OUT crc32c text, OUT content bytea) RETURNS SETOF record
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_test_parts';
 GRANT EXECUTE ON FUNCTION dataops._test_parts(text, text, boolean, bigint, text) TO @extowner@;
+
+CREATE OR REPLACE FUNCTION dataops._test_object(server text, name text) RETURNS text
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_test_object';
+GRANT EXECUTE ON FUNCTION dataops._test_object(text, text) TO @extowner@;

@@ -22,6 +22,7 @@
 #include "core/compat.h"
 #include "core/fault.h"
 #include "core/uuid.h"
+#include "export/export.h"
 #include "fetch/fetch.h"
 #include "land/land.h"
 #include "net/wait.h"
@@ -169,6 +170,23 @@ source_stage(Run *run, Step *step, long *wait_ms)
 	return result;
 }
 
+/* What leaves commits part by part; its ledger row and the step's end are recorded together. */
+static StageResult
+delivery_stage(Run *run, Step *step, long *wait_ms)
+{
+	StageResult result = export_stage(run, step);
+
+	*wait_ms = decide_retry(step, &result);
+	txn_begin(run);
+	if (result.conclude != NULL)
+		result.conclude(result.conclude_arg);
+	ledger_step_finish(run, step, &result);
+	FAULT_POINT("delivery_before_commit");
+	txn_commit(run);
+	FAULT_POINT("delivery_after_commit");
+	return result;
+}
+
 /*
  * SQL of the step may have dropped the lock.  Its failure can still be recorded, unless somebody
  * else works on the pipeline by now: then the record finds neither the lock nor its claim.
@@ -236,6 +254,8 @@ step_run_guarded(Run *run, Step *step, long *wait_ms)
 		arm_time_limit(step);
 		if (step->kind == STEP_FETCH)
 			result = source_stage(run, step, wait_ms);
+		else if (step->kind == STEP_EXPORT)
+			result = delivery_stage(run, step, wait_ms);
 		else
 			result = target_stage(run, step, wait_ms);
 		disarm_time_limit();
@@ -341,7 +361,11 @@ work_on_step(Run *run, Step *step)
 		ledger_step_start(run, step);
 		txn_commit(run);
 		run_scope_set(&scope);
+		run->step_memory = AllocSetContextCreate(run->memory, "dataops step",
+												 ALLOCSET_DEFAULT_SIZES);
 		result = step_run_guarded(run, step, &wait_ms);
+		MemoryContextDelete(run->step_memory);
+		run->step_memory = NULL;
 		announce(run, step, &result, started);
 		if (wait_ms < 0)
 			return result;

@@ -12,15 +12,20 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/tuplestore.h"
 
+#include "core/gzip.h"
 #include "export/parts.h"
 #include "format/value_text.h"
+#include "store/store.h"
 
 PG_FUNCTION_INFO_V1(dataops_test_parts);
+PG_FUNCTION_INFO_V1(dataops_test_object);
 PGDLLEXPORT Datum dataops_test_parts(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum dataops_test_object(PG_FUNCTION_ARGS);
 
 static const char *
 encode_but_13(ColumnEncoder *column, Datum value, StringInfo out)
@@ -47,17 +52,48 @@ notice_bad_row(const BadRow *bad, void *arg)
 }
 
 static bytea *
-spool_content(Spool *spool)
+spool_content(Spool *spool, bool inflate)
 {
+	GzipLimits	limits = {0};
+	GzipReader *reader = gzip_reader_create(CurrentMemoryContext, GZIP_GZIP, &limits);
 	StringInfoData content;
 	const char *bytes;
+	const char *inflated;
 	size_t		length;
 
 	initStringInfo(&content);
 	spool_rewind(spool);
 	while (spool_read(spool, &bytes, &length))
-		appendBinaryStringInfo(&content, bytes, length);
+	{
+		if (!inflate)
+		{
+			appendBinaryStringInfo(&content, bytes, length);
+			continue;
+		}
+		gzip_push(reader, bytes, length);
+		while (gzip_pull(reader, &inflated, &length) == GZIP_CHUNK)
+			appendBinaryStringInfo(&content, inflated, length);
+	}
+	if (inflate && gzip_finish(reader) != GZIP_DONE)
+		elog(ERROR, "no gzip: %s", gzip_problem(reader));
 	return (bytea *) cstring_to_text_with_len(content.data, content.len);
+}
+
+/* _test_object(server, name) → its text, inflated */
+Datum
+dataops_test_object(PG_FUNCTION_ARGS)
+{
+	char	   *server = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	size_t		length = strlen(name);
+	Store	   *store = store_open(connection_open(server, GetUserId()), STORE_PRODUCTION,
+								   CurrentMemoryContext);
+	Spool	   *content = spool_create(CurrentMemoryContext);
+	StoreResult answer = store->driver->get(store, name, content);
+
+	if (answer.outcome != STORE_DONE)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(spool_content(content, length > 3 && strcmp(name + length - 3, ".gz") == 0));
 }
 
 /* _test_parts(query, format, gzip, part_bytes, bad_value) → part, rows, bytes, crc32c, content */
@@ -94,7 +130,7 @@ dataops_test_parts(PG_FUNCTION_ARGS)
 			Int64GetDatum(part->rows),
 			Int64GetDatum((int64) part->bytes),
 			CStringGetTextDatum(psprintf("%08x", part->crc32c)),
-			PointerGetDatum(spool_content(part->spool))
+			PointerGetDatum(spool_content(part->spool, false))
 		};
 		bool		nulls[5] = {0};
 
