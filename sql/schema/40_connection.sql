@@ -10,6 +10,11 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_file_validator';
 COMMENT ON FUNCTION dataops.dataops_file_validator(text[], oid) IS 'Checks the options of servers of dataops_file.';
 REVOKE ALL ON FUNCTION dataops.dataops_file_validator(text[], oid) FROM PUBLIC;
 
+CREATE FUNCTION dataops.dataops_postgres_validator(text[], oid) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_postgres_validator';
+COMMENT ON FUNCTION dataops.dataops_postgres_validator(text[], oid) IS 'Checks the options of servers of dataops_postgres.';
+REVOKE ALL ON FUNCTION dataops.dataops_postgres_validator(text[], oid) FROM PUBLIC;
+
 CREATE FOREIGN DATA WRAPPER dataops_http NO HANDLER VALIDATOR dataops.dataops_http_validator;
 COMMENT ON FOREIGN DATA WRAPPER dataops_http IS 'An HTTP API: url, auth, auth_header, auth_format, auth_in, auth_param, user, max_body, timeout, connect_timeout, concurrency, rate, allow_addresses, ca.';
 GRANT USAGE ON FOREIGN DATA WRAPPER dataops_http TO @extowner@ WITH GRANT OPTION;
@@ -17,6 +22,11 @@ GRANT USAGE ON FOREIGN DATA WRAPPER dataops_http TO @extowner@ WITH GRANT OPTION
 -- Whoever makes servers of this one writes files of the server's user: it takes a superuser or one whom he lets.
 CREATE FOREIGN DATA WRAPPER dataops_file NO HANDLER VALIDATOR dataops.dataops_file_validator;
 COMMENT ON FOREIGN DATA WRAPPER dataops_file IS 'An object store in files below dataops.file_root: prefix, staging_prefix.';
+
+-- Tables are made and written with the rights of the pipeline's owner: a server of this one lends nothing.
+CREATE FOREIGN DATA WRAPPER dataops_postgres NO HANDLER VALIDATOR dataops.dataops_postgres_validator;
+COMMENT ON FOREIGN DATA WRAPPER dataops_postgres IS 'A warehouse in schemas of this database: schema, staging_schema.';
+GRANT USAGE ON FOREIGN DATA WRAPPER dataops_postgres TO @extowner@ WITH GRANT OPTION;
 
 -- Raw tables are records as they came in: a correction belongs to a model, retention to dropping of partitions.
 CREATE FUNCTION dataops._guard_raw() RETURNS trigger

@@ -298,6 +298,16 @@ check_prefix(const char *name, const char *value)
 	check_printable(name, value);
 }
 
+/* As it stands in pg_namespace, not as an SQL identifier. */
+static void
+check_schema(const char *name, const char *value)
+{
+	check_printable(name, value);
+	if (*value == '\0' || strlen(value) >= NAMEDATALEN || strncmp(value, "pg_", 3) == 0 ||
+		strcmp(value, "information_schema") == 0 || strcmp(value, "dataops") == 0)
+		refuse_value(name, value, "the name of a schema for tables of your own");
+}
+
 /* env:NAME, file:/path, secret:NAME or metadata. */
 static void
 check_reference(const char *name, const char *value)
@@ -337,6 +347,10 @@ static const OptionRule file_server[] = {
 	{"prefix", check_prefix}, {"staging_prefix", check_prefix}
 };
 
+static const OptionRule postgres_server[] = {
+	{"schema", check_schema}, {"staging_schema", check_schema}
+};
+
 static const OptionRule mapping[] = {{"credentials", check_reference}};
 
 static const WrapperRules http_rules = {
@@ -345,6 +359,10 @@ static const WrapperRules http_rules = {
 
 static const WrapperRules file_rules = {
 	"dataops_file", file_server, lengthof(file_server), NULL, false
+};
+
+static const WrapperRules postgres_rules = {
+	"dataops_postgres", postgres_server, lengthof(postgres_server), "schema", false
 };
 
 static void
@@ -433,8 +451,10 @@ validate(const WrapperRules *rules, List *options, Oid catalog)
 
 PG_FUNCTION_INFO_V1(dataops_http_validator);
 PG_FUNCTION_INFO_V1(dataops_file_validator);
+PG_FUNCTION_INFO_V1(dataops_postgres_validator);
 PGDLLEXPORT Datum dataops_http_validator(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum dataops_file_validator(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum dataops_postgres_validator(PG_FUNCTION_ARGS);
 
 Datum
 dataops_http_validator(PG_FUNCTION_ARGS)
@@ -447,5 +467,12 @@ Datum
 dataops_file_validator(PG_FUNCTION_ARGS)
 {
 	validate(&file_rules, untransformRelOptions(PG_GETARG_DATUM(0)), PG_GETARG_OID(1));
+	PG_RETURN_VOID();
+}
+
+Datum
+dataops_postgres_validator(PG_FUNCTION_ARGS)
+{
+	validate(&postgres_rules, untransformRelOptions(PG_GETARG_DATUM(0)), PG_GETARG_OID(1));
 	PG_RETURN_VOID();
 }

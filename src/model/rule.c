@@ -21,9 +21,8 @@
 #include "model/named.h"
 #include "model/tree.h"
 
-/* "text" as one expression; "what" it is in a message. */
-static Node *
-parse_expression(const char *text, const char *what)
+Node *
+expression_parse(const char *text, const char *what)
 {
 	SelectStmt *select;
 	ResTarget  *target;
@@ -69,11 +68,11 @@ rule_parse(const char *text, const char *filter, const char *alias)
 	if (filter != NULL)
 	{
 		error_text_push(&place, filter);
-		rule->filter = parse_expression(filter, "a filter");
+		rule->filter = expression_parse(filter, "a filter");
 		error_text_pop(&place);
 	}
 	error_text_push(&place, text);
-	rule->expression = parse_expression(text, "a rule");
+	rule->expression = expression_parse(text, "a rule");
 	if (IsA(rule->expression, FuncCall) &&
 		list_length(((FuncCall *) rule->expression)->funcname) == 1)
 	{

@@ -34,6 +34,9 @@ typedef struct Rule
 	bool		whole_table;	/* makes sense about the whole table only (fresh) */
 } Rule;
 
+/* "text" as the raw tree of one expression, else 42601; "what" it is in the message. */
+extern Node *expression_parse(const char *text, const char *what);
+
 /*
  * Parses a rule and its filter (may be NULL) about rows that stand in FROM under the name
  * "alias".  Throws 42601 and the like with the position in the text, and names the nearest named

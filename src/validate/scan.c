@@ -76,19 +76,6 @@ typedef struct FusedResult
 	MemoryContext memory;
 } FusedResult;
 
-static char *
-value_text(TupleTableSlot *slot, int column, MemoryContext memory)
-{
-	Oid			output;
-	bool		varlena;
-
-	if (slot->tts_isnull[column])
-		return NULL;
-	getTypeOutputInfo(TupleDescAttr(slot->tts_tupleDescriptor, column)->atttypid, &output,
-					  &varlena);
-	return MemoryContextStrdup(memory, OidOutputFunctionCall(output, slot->tts_values[column]));
-}
-
 static void
 receive_fused(TupleTableSlot *slot, void *arg)
 {
@@ -108,7 +95,12 @@ receive_fused(TupleTableSlot *slot, void *arg)
 			judge->failed = !slot->tts_isnull[column] && !DatumGetBool(slot->tts_values[column]);
 			column++;
 			if (shown_value(check->rule) != NULL)
-				check->value = value_text(slot, column++, result->memory);
+			{
+				MemoryContext previous = MemoryContextSwitchTo(result->memory);
+
+				check->value = slot_text(slot, column++);
+				MemoryContextSwitchTo(previous);
+			}
 			continue;
 		}
 		judge->judged = DatumGetInt64(slot->tts_values[column++]);
