@@ -55,6 +55,7 @@ CREATE TABLE dataops.load (
     tables       oid[],
     installation uuid        NOT NULL,
     rows         bigint      NOT NULL,
+    rows_loaded  bigint,
     bytes        bigint      NOT NULL,
     expected     jsonb,
     job          text,

@@ -67,7 +67,7 @@ ledger_pending(const char *pipeline, const char *env, TimestampTz now)
 
 static const char *const kind_names[] = {
 	[STEP_FETCH] = "fetch", [STEP_MODEL] = "model", [STEP_SQL] = "sql", [STEP_EXPORT] = "export",
-	[STEP_CHECK] = "check"
+	[STEP_LOAD] = "load", [STEP_PROMOTE] = "promote", [STEP_CHECK] = "check"
 };
 
 const char *

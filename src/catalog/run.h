@@ -20,6 +20,8 @@ typedef enum StepKind
 	STEP_MODEL,
 	STEP_SQL,
 	STEP_EXPORT,
+	STEP_LOAD,
+	STEP_PROMOTE,
 	STEP_CHECK					/* a gate: checks on a target that no step writes */
 } StepKind;
 

@@ -23,9 +23,11 @@
 #include "core/fault.h"
 #include "core/uuid.h"
 #include "export/export.h"
+#include "export/load.h"
 #include "fetch/fetch.h"
 #include "land/land.h"
 #include "net/wait.h"
+#include "schedule/load_judge.h"
 #include "schedule/plan.h"
 #include "schedule/target.h"
 
@@ -170,12 +172,42 @@ source_stage(Run *run, Step *step, long *wait_ms)
 	return result;
 }
 
+/* Does the step bring something out of the server, where nothing is part of our transactions? */
+static bool
+leaves_server(Run *run, Step *step)
+{
+	bool		leaves = step->kind == STEP_EXPORT;
+
+	if (step->kind != STEP_LOAD && step->kind != STEP_PROMOTE)
+		return leaves;
+	txn_begin(run);
+	leaves = load_is_remote(run, step);
+	txn_commit(run);
+	return leaves;
+}
+
 /* What leaves commits part by part; its ledger row and the step's end are recorded together. */
 static StageResult
 delivery_stage(Run *run, Step *step, long *wait_ms)
 {
-	StageResult result = export_stage(run, step);
+	StageResult result;
+	StepChecks	checks;
+	LoadJudge	judge;
 
+	switch (step->kind)
+	{
+		case STEP_LOAD:
+			MemoryContextSwitchTo(run->step_memory);
+			checks = step_checks_read(run, step);
+			judge = load_judge(&checks);
+			result = load_remote(run, step, &judge);
+			break;
+		case STEP_PROMOTE:
+			result = promote_remote(run, step);
+			break;
+		default:
+			result = export_stage(run, step);
+	}
 	*wait_ms = decide_retry(step, &result);
 	txn_begin(run);
 	if (result.conclude != NULL)
@@ -254,7 +286,7 @@ step_run_guarded(Run *run, Step *step, long *wait_ms)
 		arm_time_limit(step);
 		if (step->kind == STEP_FETCH)
 			result = source_stage(run, step, wait_ms);
-		else if (step->kind == STEP_EXPORT)
+		else if (leaves_server(run, step))
 			result = delivery_stage(run, step, wait_ms);
 		else
 			result = target_stage(run, step, wait_ms);

@@ -14,9 +14,10 @@
 
 #include "access/table.h"
 #include "catalog/namespace.h"
-#include "commands/comment.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parser.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -136,6 +137,17 @@ put_comments(RangeVar *name, const WarehouseTable *table)
 						table->comments[i]);
 }
 
+/* Before it is locked: nobody shall hold up a table that he may not write. */
+static void
+check_right(RangeVar *name)
+{
+	Oid			table = RangeVarGetRelid(name, NoLock, false);
+	AclResult	right = pg_class_aclcheck(table, GetUserId(), ACL_INSERT);
+
+	if (right != ACLCHECK_OK)
+		aclcheck_error(right, OBJECT_TABLE, name->relname);
+}
+
 static TableChange
 ensure_table(RangeVar *name, const WarehouseLoad *load)
 {
@@ -153,6 +165,7 @@ ensure_table(RangeVar *name, const WarehouseLoad *load)
 	change = table_ensure(&target);
 	if (change != TABLE_KEPT)
 		put_comments(name, load->table);
+	check_right(name);
 	table_close(table_openrv(name, ShareRowExclusiveLock), NoLock);
 	return change;
 }
