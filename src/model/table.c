@@ -78,6 +78,16 @@ schema_ensure(RangeVar *target)
 /* ---- a new table ---- */
 
 static void
+create_index(const TargetTable *target)
+{
+	char	   *name = quote_qualified_identifier(target->name->schemaname, target->name->relname);
+
+	tree_execute(parse_own(psprintf("CREATE INDEX ON %s (%s)", name,
+									quote_identifier(target->indexed))),
+				 "dataops target", NULL, NULL);
+}
+
+static void
 create_table(const TargetTable *target)
 {
 	CreateStmt *create = makeNode(CreateStmt);
@@ -107,10 +117,7 @@ create_table(const TargetTable *target)
 	tree_execute((Node *) create, "dataops target", NULL, NULL);
 	if (target->indexed != NULL &&
 		(target->key == NIL || strcmp(linitial(target->key), target->indexed) != 0))
-		tree_execute(parse_own(psprintf("CREATE INDEX ON %s (%s)", quote_qualified_identifier(target->name->schemaname,
-															   target->name->relname),
-										quote_identifier(target->indexed))),
-					 "dataops target", NULL, NULL);
+		create_index(target);
 }
 
 /* ---- an existing table ---- */

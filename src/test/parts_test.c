@@ -21,6 +21,7 @@
 #include "export/parts.h"
 #include "format/value_text.h"
 #include "store/store.h"
+#include "test/parts_test.h"
 
 PG_FUNCTION_INFO_V1(dataops_test_parts);
 PG_FUNCTION_INFO_V1(dataops_test_object);
@@ -34,9 +35,8 @@ encode_but_13(ColumnEncoder *column, Datum value, StringInfo out)
 	return DatumGetInt32(value) == 13 ? "is 13" : NULL;
 }
 
-/* As NDJSON, but integers refuse one value. */
-static void
-choose_but_13(ColumnEncoder *column, Form_pg_attribute attribute)
+void
+parts_choose_but_13(ColumnEncoder *column, Form_pg_attribute attribute)
 {
 	ndjson_choose(column, attribute);
 	if (column->type == INT4OID)
@@ -116,7 +116,7 @@ dataops_test_parts(PG_FUNCTION_ARGS)
 
 	if (*bad_value != '\0')
 	{
-		options.choose = choose_but_13;
+		options.choose = parts_choose_but_13;
 		options.bad_value = strcmp(bad_value, "null") == 0 ? BAD_VALUE_NULL :
 			strcmp(bad_value, "quarantine") == 0 ? BAD_VALUE_QUARANTINE : BAD_VALUE_REFUSE;
 	}

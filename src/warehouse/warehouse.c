@@ -6,7 +6,12 @@
  */
 #include "warehouse/warehouse.h"
 
-static const WarehouseDriver *const drivers[] = {&warehouse_postgres_driver};
+static const WarehouseDriver *const drivers[] = {
+	&warehouse_postgres_driver,
+#ifdef DATAOPS_TEST
+	&warehouse_test_driver,
+#endif
+};
 
 Warehouse *
 warehouse_open(Connection *connection, MemoryContext owner)

@@ -121,5 +121,8 @@ extern Warehouse *warehouse_open(Connection *connection, MemoryContext owner);
 
 extern const WarehouseDriver warehouse_postgres_driver;
 extern const WarehouseDriver warehouse_bigquery_driver;
+#ifdef DATAOPS_TEST
+extern const WarehouseDriver warehouse_test_driver;
+#endif
 
 #endif
