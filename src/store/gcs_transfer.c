@@ -130,7 +130,7 @@ rewrite_some(GcsWork *work, const char *path, char **token, int64 *copied,
 	else if (reply->status != 200)
 		(void) gcs_fail(work, reply);
 	else if (reply->json == NULL ||
-			 (next = json_reply_text(reply->json, "$.rewriteToken")) == NULL)
+			 (next = json_reply_text(reply->json, "$.rewriteToken")) == NULL || *next == '\0')
 		gcs_settle(work, reply, "$.resource", wanted);
 	else
 	{
