@@ -203,7 +203,8 @@ send_call(GoogleClient *client, const GoogleCall *call, const char *token)
 		.secret_headers = &authorization,
 		.nsecret_headers = token != NULL ? 1 : 0,
 		.body = call->body,
-		.body_length = call->body_length
+		.body_length = call->body_length,
+		.once = !call->repeatable
 	};
 
 	if (call->nheaders > 0)
