@@ -358,6 +358,18 @@ without_token(const GoogleToken *token)
 	return reply;
 }
 
+bool
+google_has_token(GoogleClient *client, bool *needed, char **problem)
+{
+	GoogleToken token = {.token = ""};
+
+	*needed = client->auth != NULL;
+	if (*needed)
+		token = google_auth_token(client->auth, client->auth_pool, false);
+	*problem = token.problem;
+	return token.token != NULL;
+}
+
 GoogleReply *
 google_call(GoogleClient *client, const GoogleCall *call)
 {
