@@ -11,6 +11,7 @@ schedule
 fetch land transform validate export observe
 model store warehouse
 google
+remote
 format catalog
 net
 core'

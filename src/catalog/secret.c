@@ -255,15 +255,21 @@ secret_resolve(const char *reference, Oid role, const char *wrapper, const char 
 	else
 	{
 		check_surroundings(reference);
+		if (strcmp(reference, "metadata") == 0)
+			return NULL;
 		secret = strncmp(reference, "env:", 4) == 0 ?
 			open_environment(reference + 4, memory) : open_file(reference + 5, reference, memory);
 	}
-	for (const char *at = secret; *at != '\0'; at++)
-		if ((unsigned char) *at < ' ' || *at == 0x7f)
-			ereport(ERROR,
-					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("what \"%s\" stands for holds control characters", reference));
 	return secret;
+}
+
+char *
+secret_file(const char *path, MemoryContext memory)
+{
+	char	   *reference = psprintf("file:%s", path);
+
+	check_surroundings(reference);
+	return open_file(path, reference, memory);
 }
 
 /* ---- the functions ---- */
@@ -358,12 +364,29 @@ static void
 check_reference_form(const char *reference)
 {
 	if (strncmp(reference, "env:", 4) != 0 && strncmp(reference, "file:/", 6) != 0 &&
-		strncmp(reference, "secret:", 7) != 0)
+		strncmp(reference, "secret:", 7) != 0 && strcmp(reference, "metadata") != 0)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("invalid reference"),
-				errhint("A reference is 'env:NAME', 'file:/path' or 'secret:NAME'."),
+				errhint("A reference is 'env:NAME', 'file:/path', 'secret:NAME' or 'metadata'."),
 				errhidestmt(true));
+}
+
+static void
+check_takes_references(const char *wrapper)
+{
+	static const char *const wrappers[] = {
+		"dataops_http", "dataops_gcs", "dataops_bigquery", "dataops_google"
+	};
+
+	for (int i = 0; i < lengthof(wrappers); i++)
+		if (strcmp(wrapper, wrappers[i]) == 0)
+			return;
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("connections of \"%s\" take no references", wrapper),
+			errhint("References are for dataops_http, dataops_gcs, dataops_bigquery and "
+					"dataops_google."));
 }
 
 Datum
@@ -375,11 +398,7 @@ dataops_grant_reference(PG_FUNCTION_ARGS)
 	char	   *wrapper = text_to_cstring(PG_GETARG_TEXT_PP(2));
 
 	check_reference_form(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	if (strcmp(wrapper, "dataops_http") != 0)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("connections of \"%s\" take no references", wrapper),
-				errhint("References are for dataops_http."));
+	check_takes_references(wrapper);
 	change_grant(fcinfo, sql, "grant reference");
 	PG_RETURN_VOID();
 }

@@ -21,9 +21,8 @@
 #include "core/uuid.h"
 #include "fetch/client.h"
 #include "net/wait.h"
+#include "remote/reach.h"
 #include "store/store.h"
-
-#define WAIT_LIMIT_MS	30000
 
 PG_FUNCTION_INFO_V1(dataops_probe_connection);
 PGDLLEXPORT Datum dataops_probe_connection(PG_FUNCTION_ARGS);
@@ -133,8 +132,8 @@ probe_http(Probe *probe)
 	Connection *connection = probe->connection;
 	SourceSpec	source = {.what = "", .path = "", .method = "GET"};
 	RequestScope scope = {.start = DT_NOBEGIN, .end = DT_NOEND};
-	GatePolicy	gate = client_gate(connection);
-	PoolOptions options = client_pool_options(connection, &gate);
+	GatePolicy	gate = reach_gate(connection);
+	PoolOptions options = reach_pool_options(connection, &gate);
 	RequestParts *parts = request_parts(connection, &source, &scope, probe->secret);
 	HttpRequest request = {
 		.url = request_with_secret(request_url(connection, &source, &scope, NULL, 0), parts),
@@ -143,7 +142,7 @@ probe_http(Probe *probe)
 	};
 	HttpResponse *response;
 
-	options.limits.total_ms = WAIT_LIMIT_MS - 1000;
+	options.limits.total_ms = WAIT_STATEMENT_MS - 1000;
 	response = http_perform(pool_create(probe->memory, &options), &request);
 	if (!put_http_steps(probe, response))
 		return;
@@ -194,7 +193,7 @@ dataops_probe_connection(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	previous = MemoryContextSwitchTo(probe.memory);
-	wait_interactive(probe.memory, WAIT_LIMIT_MS);
+	wait_interactive(probe.memory, WAIT_STATEMENT_MS);
 	if (put_guarded(&probe, "usable", find_connection, NULL))
 	{
 		bool		is_http = strcmp(probe.connection->wrapper, "dataops_http") == 0;

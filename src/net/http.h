@@ -47,6 +47,8 @@ typedef struct HttpRequest
 	int			nsecret_headers;
 	const char *body;			/* NULL = none */
 	size_t		body_length;
+	bool		once;			/* goes out at most once, whatever its method: never again by itself
+								 * when a kept connection breaks */
 	HttpLimits	limits;
 } HttpRequest;
 
@@ -77,6 +79,7 @@ typedef struct HttpResponse
 	uint64		bytes;			/* of body */
 	bool		unbounded;		/* the body had no length: only its own format can show its end */
 	bool		connection_reused;
+	int			pauses;			/* times that bytes came faster than they were stored */
 	int64		took_ms;
 	HttpLimits	limits;			/* in force */
 	MemoryContext memory;		/* holds all of it */

@@ -21,6 +21,7 @@
 #include "net/transfer.h"
 #include "net/wait.h"
 #include "nodes/parsenodes.h"
+#include "port/pg_crc32c.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
@@ -133,6 +134,7 @@ request_read(const char *url, Jsonb *options)
 	request->nsecret_headers /= 2;
 	request->body = option_text(options, "body");
 	request->body_length = request->body != NULL ? strlen(request->body) : 0;
+	request->once = option_bool(options, "once");
 	request->limits.connect_ms = option_int(options, "connect_ms");
 	request->limits.first_byte_ms = option_int(options, "first_byte_ms");
 	request->limits.stall_s = option_int(options, "stall_s");
@@ -150,6 +152,7 @@ pool_read(MemoryContext owner, Jsonb *options)
 	PoolOptions pool = {
 		.gate = policy_read(options),
 		.connections = option_int(options, "connections"),
+		.inbox_bytes = option_int(options, "inbox_bytes"),
 		.ca_bundle = option_text(options, "ca"),
 	};
 
@@ -215,15 +218,20 @@ result_body(StringInfo result, HttpResponse *response)
 	const char *chunk;
 	size_t		length;
 	int64		total = 0;
+	pg_crc32c	crc;
 
 	initStringInfo(&head);
+	INIT_CRC32C(crc);
 	while (http_body_read(body, &chunk, &length))
 	{
+		COMP_CRC32C(crc, chunk, length);
 		if (head.len < HEAD_SHOWN)
 			appendBinaryStringInfo(&head, chunk, Min(length, HEAD_SHOWN));
 		total += length;
 	}
+	FIN_CRC32C(crc);
 	result_number(result, "inflated", total);
+	result_number(result, "crc32c", crc);
 	result_text(result, "head", error_clean(head.data, head.len, HEAD_SHOWN));
 }
 
@@ -242,6 +250,7 @@ result_of(HttpResponse *response)
 	result_number(&result, "took_ms", response->took_ms);
 	result_bool(&result, "unbounded", response->unbounded);
 	result_bool(&result, "reused", response->connection_reused);
+	result_number(&result, "pauses", response->pauses);
 	result_headers(&result, response);
 	appendStringInfoChar(&result, '}');
 	return result.data;
