@@ -11,6 +11,8 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -66,9 +68,8 @@ loopback_gate(void)
 static GoogleAuth *
 auth_open(char *credentials, char *origin, char *scopes, bool files)
 {
-	PoolOptions pool = {.gate = loopback_gate()};
 	GoogleAuthOptions options = {
-		.pool = pool_create(CurrentMemoryContext, &pool),
+		.role = GetUserId(),
 		.credentials = credentials,
 		.scopes = scopes,
 		.oauth2_endpoint = origin,
@@ -89,8 +90,8 @@ argument(FunctionCallInfo fcinfo, int number)
 
 PG_FUNCTION_INFO_V1(dataops_test_google_tokens);
 /*
- * (file of credentials, or null; origin; scopes; steps: "get" and "renew"; files) → what each step
- * gave
+ * (file of credentials, or null; origin; scopes; steps: "get" and "renew"; files) → what each
+ * step gave
  */
 Datum
 dataops_test_google_tokens(PG_FUNCTION_ARGS)
@@ -98,6 +99,8 @@ dataops_test_google_tokens(PG_FUNCTION_ARGS)
 	char	   *file = argument(fcinfo, 0);
 	GoogleAuth *auth = auth_open(file != NULL ? read_file(file) : NULL, argument(fcinfo, 1),
 								 argument(fcinfo, 2), PG_GETARG_BOOL(4));
+	PoolOptions options = {.gate = loopback_gate()};
+	HttpPool   *pool = pool_create(CurrentMemoryContext, &options);
 	Datum	   *steps;
 	int			nsteps;
 
@@ -106,8 +109,8 @@ dataops_test_google_tokens(PG_FUNCTION_ARGS)
 					  &nsteps);
 	for (int i = 0; i < nsteps; i++)
 	{
-		GoogleToken token = google_auth_token(auth, strcmp(TextDatumGetCString(steps[i]),
-														   "renew") == 0);
+		bool		renew = strcmp(TextDatumGetCString(steps[i]), "renew") == 0;
+		GoogleToken token = google_auth_token(auth, pool, renew);
 
 		steps[i] = CStringGetTextDatum(token.token != NULL ? token.token :
 									   psprintf("%s, %s: %s", unpack_sql_state(token.sqlstate),
@@ -127,6 +130,23 @@ dataops_test_google_project(PG_FUNCTION_ARGS)
 	if (project == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(project));
+}
+
+PG_FUNCTION_INFO_V1(dataops_test_google_addresses);
+/* (file of credentials, origin) → where their tokens are asked for */
+Datum
+dataops_test_google_addresses(PG_FUNCTION_ARGS)
+{
+	char	   *file = argument(fcinfo, 0);
+	List	   *addresses = google_auth_addresses(auth_open(file != NULL ? read_file(file) : NULL,
+														   argument(fcinfo, 1), "scope", true));
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	foreach(cell, addresses)
+		appendStringInfo(&text, "%s%s", text.len > 0 ? " " : "", (char *) lfirst(cell));
+	PG_RETURN_TEXT_P(cstring_to_text(text.data));
 }
 
 PG_FUNCTION_INFO_V1(dataops_test_google_assertion);

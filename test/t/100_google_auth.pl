@@ -219,6 +219,19 @@ is(calls(), 'iam 1, sts 1', 'by an exchange and a call');
 my ($exchange) = grep { $_->{path} eq '/v1/token' } reverse @{ ask('/requests') };
 like($exchange->{body}, qr/scope=https%3A%2F%2Fwww\.googleapis\.com%2Fauth%2Fiam&/, 'the exchanged token is for that alone');
 
+# Where they are asked for
+
+for my $kind (
+	[ 'a service account', $account_file, $url ], [ 'a user', $user_file, $url ], [ 'the metadata server', undef, $url ],
+	[ 'an external account', credentials('external', \%external), $url ],
+	[ 'one that is impersonated', $impersonating_file, "$url $url" ],
+	[ 'one with an address', credentials('asking', { %impersonating, credential_source => { url => 'https://id.example/t' } }),
+		"$url $url https://id.example/t" ])
+{
+	is(result('SELECT dataops._test_google_addresses(' . quoted($kind->[1]) . ", '$url')"), $kind->[2],
+		"addresses that tokens of $kind->[0] take");
+}
+
 # base64
 
 for my $form (
@@ -245,6 +258,12 @@ is(numbered(tokens($account_file, 'get,renew,get')), 'account-1 account-2 accoun
 is(numbered(tokens($account_file, 'renew,get')), 'account-1 account-1', 'what was never handed out was not refused');
 is(numbered(result(tokens_sql($account_file, 'get'), tokens_sql($account_file, 'renew'))), 'account-1 account-1',
 	'nor was what another user of the cache got');
+$node->safe_psql('postgres', q{
+	CREATE ROLE second;
+	GRANT USAGE ON SCHEMA dataops TO second;
+	GRANT EXECUTE ON FUNCTION dataops._test_google_tokens TO second});
+is(numbered(result(tokens_sql($account_file, 'get'), 'SET ROLE second', tokens_sql($account_file, 'get'))), 'account-1 account-2',
+	'another role, another token');
 calls();
 ask('/google-auth/fault?on=token&do=short&seconds=224&times=2');
 is(numbered(tokens($account_file, 'get,get,get,get')), 'account-1 account-2 account-3 account-3',
