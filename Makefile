@@ -59,7 +59,8 @@ clean:
 help:
 	@echo 'make                   build the extension (TEST=1: with the functions only tests use)'
 	@echo 'make install           install it into the server of PG_CONFIG (DESTDIR=: into a staging root)'
-	@echo 'make demo              a pipeline on a throw-away server, from nothing (DATA=file.json, LIVE=1)'
+	@echo 'make demo              a pipeline on a throw-away server, from nothing (DATA=file.json, LIVE=1;'
+	@echo '                       CLOUD=emulators: into local counterparts of Google Cloud)'
 	@echo 'make demo-stop         stop and remove the demo'
 	@echo 'make reference          docs/reference.md from the catalogue'
 	@echo 'make check             everything below; installs what the tests need'
