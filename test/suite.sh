@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Runs suites on one server, in a directory of its own outside the tree that "postgres" can read:
-#   test/suite.sh SERVER SUITE...      SERVER is 15 (the system's), 16, 18 or assert; SUITE is regress, isolation or tap
+#   test/suite.sh SERVER SUITE...      SERVER is 15 (the system's), 16, 18 or assert; SUITE is regress, isolation, tap
+#                                      or google (against local counterparts of Google's services)
 # SQL tests run in the database contrib_regression as its owner "app", an ordinary role with CREATEROLE that has
 # created the extension there.  With TESTS="name ..." only those run.
-# Each suite leaves "passed failed" in build/results/SERVER-SUITE, and its output in build/out; the exit status is 1 if anything failed.
+# Each suite leaves "passed failed" in build/results/SERVER-SUITE, and its output in build/out; the exit status is 1 if
+# anything failed.  A suite that cannot run on this machine leaves "0 0" and the reason.
 set -euo pipefail
 
 # The clusters that Perl tests make take their encoding from here, whatever the caller's is.
@@ -15,6 +17,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 results=$top/build/results
 run=$(mktemp -d "/tmp/dataops-$server.XXXXXX")
 fake_pid=
+google_pid=
 status=0
 
 as_server() {
@@ -23,6 +26,7 @@ as_server() {
 
 cleanup() {
 	if [ -n "$fake_pid" ]; then kill "$fake_pid" 2>/dev/null || true; fi
+	if [ -n "$google_pid" ]; then kill "$google_pid" 2>/dev/null && wait "$google_pid" || true; fi
 	cd "$top"
 	if [ -f "$run/cluster/data/PG_VERSION" ]; then
 		PG_CONFIG=$pg_config "$top/test/cluster.sh" "$run/cluster" '' stop || true
@@ -54,7 +58,8 @@ prepare_server() {
 
 # The servers read the tests and write results here.
 prepare_files() {
-	mkdir -p "$run/files" "$run/out" "$run/scratch"
+	mkdir -p "$run/files" "$run/out" "$run/scratch" "$run/requests"
+	export DATAOPS_GOOGLE_REQUESTS=$run/requests
 	cp -r "$top/test" "$top/sql" "$top/docs" "$top/README.md" "$top/LICENSE" "$run/"
 	if [ -d "$top/../shared/data" ]; then
 		cp -r "$top/../shared/data" "$run/recorded"
@@ -166,32 +171,29 @@ suite_isolation() {
 }
 
 keep_tap_logs() {
-	local out=$top/build/out/$server-tap
+	local suite=$1 out=$top/build/out/$server-$1
 	rm -rf "$out"
 	mkdir -p "$out"
-	cp tap.log "$out"
-	if [ -d work/tmp_check/log ]; then cp work/tmp_check/log/* "$out"; fi
+	cp "$suite.log" "$out"
+	if [ -d scratch/tmp_check/log ]; then cp scratch/tmp_check/log/* "$out"; fi
 }
 
 # The tests' own words, and the end of the log of each file that has failed.
 show_tap_failures() {
-	local name
-	grep -vE '^ok ' tap.log
-	for name in $(sed -nE 's|^test/t/([^ ]+)\.pl +\(Wstat: .*|\1|p' tap.log); do
-		echo "--- end of build/out/$server-tap/regress_log_$name:"
-		tail -n 25 "work/tmp_check/log/regress_log_$name" || true
+	local suite=$1 name
+	grep -vE '^ok ' "$suite.log"
+	for name in $(sed -nE 's|^test/[a-z/]*/([^/ ]+)\.pl +\(Wstat: .*|\1|p' "$suite.log"); do
+		echo "--- end of build/out/$server-$suite/regress_log_$name:"
+		tail -n 25 "scratch/tmp_check/log/regress_log_$name" || true
 	done
 }
 
+# run_tap SUITE FILE...
 # PostgreSQL::Test::Cluster makes its own servers; they learn of the extension and its settings by TEMP_CONFIG.
-suite_tap() {
-	local rc=0 files=()
-	if [ -n "${TESTS:-}" ]; then
-		for name in $TESTS; do files+=("test/t/$name.pl"); done
-	else
-		for file in test/t/*.pl; do if [ -f "$file" ]; then files+=("$file"); fi; done
-	fi
-	if [ ${#files[@]} = 0 ]; then echo "0 0" >"$results/$server-tap"; return; fi
+run_tap() {
+	local suite=$1 rc=0
+	shift
+	if [ $# = 0 ]; then echo "0 0" >"$results/$server-$suite"; return; fi
 	{
 		cat regress.conf
 		if [ -n "$stage" ]; then
@@ -202,11 +204,57 @@ suite_tap() {
 	as_server env PATH="$bin:$PATH" PG_CONFIG="$pg_config" DATAOPS_EXTENSION_DIR="$stage$("$pg_config" --sharedir)/extension" \
 		DATAOPS_STAGE="$stage" TEMP_CONFIG="$run/tap.conf" TESTDIR="$run/scratch" TESTDATADIR="$run/scratch" TESTLOGDIR="$run/scratch/log" \
 		PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
-		timeout 1500 prove -v -I "$pgxs/src/test/perl" -I test/t "${files[@]}" >tap.log 2>&1 || rc=$?
-	keep_tap_logs
-	if [ "$rc" = 0 ]; then grep -E '^(test/t/|All tests|Files=)' tap.log; else show_tap_failures; fi
-	sed -i -E 's/^(not )?ok.*# (skip|SKIP).*//' tap.log
-	report tap tap.log "$rc" '^ok ' '^not ok ' '^test/t/.* \(Wstat: '
+		timeout 1500 prove -v -I "$pgxs/src/test/perl" -I test/t "$@" >"$suite.log" 2>&1 || rc=$?
+	keep_tap_logs "$suite"
+	if [ "$rc" = 0 ]; then grep -E '^(test/|All tests|Files=)' "$suite.log"; else show_tap_failures "$suite"; fi
+	sed -i -E 's/^(not )?ok.*# (skip|SKIP).*//' "$suite.log"
+	report "$suite" "$suite.log" "$rc" '^ok ' '^not ok ' '^test/.* \(Wstat: '
+}
+
+# tap_files FOLDER: those named in TESTS, or all.
+tap_files() {
+	local name
+	for name in ${TESTS:-$(ls "$1" | sed -n 's/\.pl$//p')}; do echo "$1/$name.pl"; done
+}
+
+# Whatever is chosen, the requests that it makes of Google are checked at the end.
+suite_tap() {
+	local last=test/t/990_google_requests.pl files
+	files=$(tap_files test/t | grep -vx "$last" || true)
+	if DATAOPS_GOOGLE_WHEEL=$("$top/test/wheel.sh" google-api-python-client); then
+		cp "$DATAOPS_GOOGLE_WHEEL" "$run/descriptions.whl"
+		chmod a+r "$run/descriptions.whl"
+		export DATAOPS_GOOGLE_WHEEL=$run/descriptions.whl
+	fi
+	run_tap tap $files "$last"
+}
+
+# What needs real counterparts of Google's services, which not every machine can have: skipped there, and said so.
+suite_google() {
+	local rc=0 reason
+	reason=$("$top/test/google/counterparts.sh" install) || rc=$?
+	if [ "$rc" = 77 ]; then
+		echo "SKIPPED: $reason"
+		echo "0 0 $reason" >"$results/$server-google"
+		return
+	fi
+	start_google
+	run_tap google $(tap_files test/google/t)
+}
+
+start_google() {
+	"$top/test/google/counterparts.sh" run "$run/google" >google.start 2>&1 &
+	google_pid=$!
+	for _ in $(seq 1200); do
+		if [ -f "$run/google/env" ]; then break; fi
+		kill -0 "$google_pid" 2>/dev/null || { cat google.start >&2; exit 1; }
+		sleep 0.1
+	done
+	# shellcheck disable=SC1091
+	. "$run/google/env"
+	cp -r "$DATAOPS_TEST_CLIENTS" "$run/clients"
+	chmod -R a+rX "$run/clients"
+	export DATAOPS_TEST_CLIENTS=$run/clients
 }
 
 mkdir -p "$results"
@@ -215,7 +263,9 @@ prepare_server
 prepare_files
 start_fake
 for suite in "$@"; do
-	if [ "$suite" != tap ] && [ ! -d "$run/cluster" ]; then start_cluster; fi
+	case $suite in
+	regress | isolation) if [ ! -d "$run/cluster" ]; then start_cluster; fi ;;
+	esac
 	"suite_$suite"
 done
 exit "$status"

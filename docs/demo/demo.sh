@@ -2,6 +2,8 @@
 # The demo, from nothing: packages, build, a throw-away server with pg_cron, an exchange to fetch from, demo.sql.
 #   docs/demo/demo.sh start|stop        ("make demo", "make demo-stop")
 # DATA=file.json replays a recording, LIVE=1 asks the real exchange; by default the candles are generated.
+# CLOUD=emulators puts the lake into a bucket and the warehouse into BigQuery, on counterparts of both on this machine;
+# without it they are a folder of the server and a schema of its database.
 # Everything is kept in .demo/ of this clone. Where the server's user cannot enter the clone, or its path is too
 # long for a socket, a directory /tmp/dataops-demo.* holds the server or a link to it until "make demo-stop".
 # A second start uses what is running, and runs demo.sql again.
@@ -73,8 +75,8 @@ dataops.network_limit = 'http://127.0.0.1, 127.0.0.0/8, ${live_api#https://}'" \
 		"$top/test/cluster.sh" "$run" "$home/stage" start
 }
 
-# What an administrator does once: a database with its ordinary owner, who may use pg_cron and a folder of the
-# server as a store.  The owner creates the extension.
+# What an administrator does once: a database with its ordinary owner, who may use pg_cron and, as a store, a folder
+# of the server or what the network has.  The owner creates the extension.
 prepare_database() {
 	if [ "$(sql -U postgres -d postgres -Atc "SELECT count(*) FROM pg_database WHERE datname = 'demo'")" = 1 ]; then
 		return
@@ -89,20 +91,69 @@ prepare_database() {
 		\connect demo analyst
 		SET client_min_messages = warning;
 		CREATE EXTENSION dataops;
-		\connect demo postgres
-		CREATE SERVER lake FOREIGN DATA WRAPPER dataops_file;
+	SQL
+	if [ -n "${CLOUD:-}" ]; then return; fi
+	sql -U postgres -d demo <<-'SQL'
+		CREATE SERVER lake FOREIGN DATA WRAPPER dataops_file OPTIONS (prefix 'production', staging_prefix 'staging');
 		GRANT USAGE ON FOREIGN SERVER lake TO analyst;
 	SQL
 }
 
-exchange_pid() {
+# ---- the cloud ----
+
+cloud_pid() { running_pid "$home/cloud.pid" counterparts.sh; }
+
+stop_cloud() {
 	local pid
-	[ -f "$home/exchange.pid" ] || return 1
-	pid=$(cat "$home/exchange.pid")
-	# Process ids are used again: it must still be what we started.
-	tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q exchange.py || return 1
+	if pid=$(cloud_pid); then
+		kill "$pid" 2>/dev/null || true
+		while cloud_pid >/dev/null; do sleep 0.1; done
+	fi
+	rm -f "$home/cloud.pid"
+}
+
+# Counterparts of storage and BigQuery, a bucket, and a server that is pointed at them; kept until "make demo-stop".
+start_cloud() {
+	local rc=0 reason
+	if cloud_pid >/dev/null; then return; fi
+	say "Starting local counterparts of Google Cloud Storage and BigQuery"
+	reason=$("$top/test/google/counterparts.sh" install) || rc=$?
+	[ "$rc" = 0 ] || die "CLOUD=emulators is not possible here: ${reason:-their installation failed}"
+	rm -rf "$home/cloud"
+	(cd "$top" && exec setsid test/google/counterparts.sh run "$home/cloud" </dev/null >"$home/cloud.log" 2>&1) &
+	echo $! >"$home/cloud.pid"
+	while [ ! -f "$home/cloud/env" ]; do
+		kill -0 $! 2>/dev/null || { cat "$home/cloud.log" >&2; die "the counterparts did not start"; }
+		sleep 0.1
+	done
+	# shellcheck disable=SC1091
+	. "$home/cloud/env"
+	echo '["bucket", "acme-lake"]' | PYTHONPATH=$DATAOPS_TEST_CLIENTS /usr/bin/python3 "$top/test/google/client.py" >/dev/null
+	sql -U postgres -d postgres <<-SQL
+		ALTER SYSTEM SET dataops.google_endpoints = 'storage=$DATAOPS_TEST_STORAGE, bigquery=$DATAOPS_TEST_BIGQUERY';
+		SELECT pg_reload_conf() \g /dev/null
+	SQL
+}
+
+# What was chosen at the first start holds until the demo is removed: the database has its servers by then.
+keep_choice() {
+	local kept
+	kept=$(cat "$home/cloud.choice" 2>/dev/null || echo "${CLOUD:-}")
+	[ "$kept" = "${CLOUD:-}" ] ||
+		die "the demo that is there was started ${kept:+with CLOUD=$kept}${kept:-without CLOUD}; run \"make demo-stop\" first"
+	echo "$kept" >"$home/cloud.choice"
+}
+
+# running_pid FILE NAME: the process whose id a file keeps. Ids are used again: it must still be what we started.
+running_pid() {
+	local pid
+	[ -f "$1" ] || return 1
+	pid=$(cat "$1")
+	tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$2" || return 1
 	echo "$pid"
 }
+
+exchange_pid() { running_pid "$home/exchange.pid" exchange.py; }
 
 stop_exchange() {
 	local pid
@@ -159,14 +210,23 @@ coloured() {
 }
 
 start() {
-	local api
+	local api places=()
+	case ${CLOUD:-} in
+	'' | emulators) ;;
+	*) die "CLOUD is \"emulators\" or not given; docs/google.md says how to use the real services" ;;
+	esac
 	if [ -n "${DATA:-}" ] && [ -n "${LIVE:-}" ]; then die "choose one of DATA and LIVE"; fi
 	"$top/test/install-dependencies.sh" demo
 	bin=$(pg_config --bindir)
 	choose_place
+	keep_choice
 	build
 	start_server
 	prepare_database
+	if [ -n "${CLOUD:-}" ]; then
+		start_cloud
+		places=(-v bucket=acme-lake -v project=test)
+	fi
 	if [ -n "${LIVE:-}" ]; then
 		say "Asking the real exchange, $live_api"
 		api=$live_api
@@ -176,7 +236,7 @@ start() {
 	fi
 	say "Running docs/demo/demo.sql as the ordinary role \"analyst\""
 	echo
-	sql -U analyst -d demo -v api="$api" -f "$top/docs/demo/demo.sql" 2>&1 | coloured ||
+	sql -U analyst -d demo -v api="$api" "${places[@]}" -f "$top/docs/demo/demo.sql" 2>&1 | coloured ||
 		die "demo.sql failed; the server keeps running, its log is $run/log"
 	echo
 	echo "Connect:  $bin/psql -h $run -U analyst demo"
@@ -186,6 +246,7 @@ start() {
 stop() {
 	[ -d "$home" ] || { echo "There is no demo to stop."; return; }
 	stop_exchange
+	stop_cloud
 	if [ -f "$home/place" ]; then
 		run=$(cat "$home/place")
 		if [ -f "$run/data/PG_VERSION" ]; then "$top/test/cluster.sh" "$run" '' stop; fi

@@ -1,8 +1,9 @@
 -- From an exchange's API to published candles, in one page of SQL.
 --
 -- "make demo" runs this file as an ordinary role that owns the database.  :api is the address of the exchange
--- (a local one with the manners of Binance's, a recording, or the real one); the store "lake" was made by the
--- administrator of the server, because it is a folder of the server's machine (see docs/connections.md).
+-- (a local one with the manners of Binance's, a recording, or the real one).  With :bucket and :project the data
+-- ends in Google Cloud.  Without them it ends in this server: the store "lake" was then made by its administrator,
+-- because it is a folder of the machine (see docs/connections.md).
 \set ON_ERROR_STOP on
 \set QUIET on
 \pset footer off
@@ -15,6 +16,16 @@ BEGIN;
 SELECT NOT EXISTS (SELECT FROM pg_foreign_server WHERE srvname = 'binance') AS first_time \gset
 \if :first_time
 CREATE SERVER binance FOREIGN DATA WRAPPER dataops_http OPTIONS (url :'api');
+--    And where it ends: objects in a lake, tables in a warehouse.  Both have a staging side, which readers do not see.
+\if :{?bucket}
+CREATE SERVER lake FOREIGN DATA WRAPPER dataops_gcs
+    OPTIONS (bucket :'bucket', prefix 'production', staging_prefix 'staging');
+CREATE SERVER warehouse FOREIGN DATA WRAPPER dataops_bigquery
+    OPTIONS (project :'project', dataset 'market', staging_dataset 'market_staging', location 'EU');
+\else
+CREATE SERVER warehouse FOREIGN DATA WRAPPER dataops_postgres
+    OPTIONS (schema 'market', staging_schema 'market_staging');
+\endif
 \else
 ALTER SERVER binance OPTIONS (SET url :'api');
 \endif
@@ -74,10 +85,18 @@ SELECT dataops.add_model('btc', 'production.candles_daily', $$
     $$, strategy => 'partition', time_column => 'open_time', grain => '1 day',
     checks => '{"is_unique(open_time)", "high >= low"}');
 
+-- 7. Out of the database: files of the hours that are new, and the days in the warehouse, where readers see them
+--    after both sides were found equal.
+SELECT dataops.add_export('btc', 'production.candles_hourly', 'lake');
+--    A warehouse outside reads files, which wait for it in the lake.
+SELECT CASE WHEN :{?bucket} THEN 'lake' ELSE '' END AS stage \gset
+SELECT dataops.add_load('btc', 'production.candles_daily', 'warehouse', key => '{open_time}', stage => nullif(:'stage', ''),
+    checks => '{"matches(count(*), sum(volume), sum(trades))"}');
+
 COMMIT;
 \o
 
--- 7. Run it: two months of candles, 5,856 records in six requests.  Asking again does nothing twice.
+-- 8. Run it: two months of candles, 5,856 records in six requests.  Asking again does nothing twice.
 \echo 'Running pipeline btc from 2025-09-28 05:45 to 2025-11-28 05:45 UTC ...'
 CALL dataops.run('btc', from_ts => '2025-09-28 05:45+00', to_ts => '2025-11-28 05:45+00');
 
@@ -101,10 +120,20 @@ SELECT open_time::date AS day, round(open, 2) AS open, round(high, 2) AS high, r
        round(close, 2) AS close, round(volume, 1) AS volume, trades
 FROM production.candles_daily ORDER BY open_time DESC LIMIT 5;
 
-\echo 'Raw objects in the lake'
-SELECT name, bytes, crc32c FROM dataops.list_objects('lake', 'raw/candles') LIMIT 5;
+\echo 'Objects in the lake: as they came, and as exported'
+SELECT name, bytes, crc32c FROM dataops.list_objects('lake', '') ORDER BY name DESC LIMIT 6;
 
--- 8. From here on by itself: pg_cron calls tick() each minute, and tick() starts what is due.
+\echo 'The days here and in the warehouse'
+SELECT 'here' AS side, count(*) AS days, sum(volume) AS volume, sum(trades) AS trades FROM production.candles_daily
+UNION ALL
+\if :{?bucket}
+SELECT 'BigQuery', (r->>'days')::bigint, (r->>'volume')::numeric, (r->>'trades')::bigint
+FROM dataops.bigquery('warehouse', 'SELECT COUNT(*) AS days, SUM(volume) AS volume, SUM(trades) AS trades FROM `market.candles_daily`') r;
+\else
+SELECT 'warehouse', count(*), sum(volume), sum(trades) FROM market.candles_daily;
+\endif
+
+-- 9. From here on by itself: pg_cron calls tick() each minute, and tick() starts what is due.
 \echo 'Scheduled'
 SELECT dataops.schedule('btc') AS next_run;
 

@@ -163,7 +163,8 @@ fetch_define(Definition *pipeline, const char *name, Jsonb *spec, const char *en
 	if (archive == NULL)
 		archive = "";
 	if (*archive != '\0')
-		(void) store_open(connection_open(archive, pipeline->owner), CurrentMemoryContext);
+		(void) store_open(connection_open(archive, pipeline->owner), STORE_PRODUCTION,
+						  CurrentMemoryContext);
 	return with_member(spec, "archive", archive);
 }
 

@@ -169,7 +169,8 @@ land_open(BatchSink *base, Run *run, Step *step, const BatchSource *source)
 	if (source->archive != NULL)
 	{
 		sink->source.archive = pstrdup(source->archive);
-		sink->store = store_open(connection_open(source->archive, run->owner), sink->memory);
+		sink->store = store_open(connection_open(source->archive, run->owner), STORE_PRODUCTION,
+								 sink->memory);
 	}
 	txn_commit(run);
 	if (sink->store != NULL)
@@ -267,14 +268,14 @@ copy_cursor(CursorState *to, const CursorState *from, MemoryContext memory)
 static ArchiveObject
 archive_batch(LandSink *sink)
 {
-	ArchiveWriter *writer = archive_begin(sink->batch->memory);
+	LineFile   *file = line_file_begin(sink->batch->memory, true);
 	MemoryContext previous = MemoryContextSwitchTo(sink->batch->memory);
 	ArchiveObject object;
 	ListCell   *cell;
 
 	foreach(cell, sink->batch->pages)
-		archive_page(writer, ((LandPage *) lfirst(cell))->records);
-	object = archive_store(writer, sink->store, sink->name.object);
+		archive_page(file, ((LandPage *) lfirst(cell))->records);
+	object = archive_store(file, sink->store, sink->name.object);
 	MemoryContextSwitchTo(previous);
 	return object;
 }

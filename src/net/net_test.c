@@ -134,6 +134,7 @@ request_read(const char *url, Jsonb *options)
 	request->nsecret_headers /= 2;
 	request->body = option_text(options, "body");
 	request->body_length = request->body != NULL ? strlen(request->body) : 0;
+	request->once = option_bool(options, "once");
 	request->limits.connect_ms = option_int(options, "connect_ms");
 	request->limits.first_byte_ms = option_int(options, "first_byte_ms");
 	request->limits.stall_s = option_int(options, "stall_s");
@@ -466,8 +467,28 @@ dataops_test_gzip(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(result);
 }
 
+/* Reads all from the byte at "from" on; byte n of the whole is n modulo a prime. */
+static void
+spool_check(Spool *spool, int64 from, int64 size)
+{
+	const char *read;
+	size_t		length;
+	int64		at = from;
+
+	spool_seek(spool, from);
+	while (spool_read(spool, &read, &length))
+		for (size_t j = 0; j < length; j++, at++)
+			if ((unsigned char) read[j] != at % 251)
+				elog(ERROR, "byte " INT64_FORMAT " is wrong", at);
+	if (at != size || spool_size(spool) != size)
+		elog(ERROR, "read to byte " INT64_FORMAT, at);
+}
+
 PG_FUNCTION_INFO_V1(dataops_test_spool);
-/* Writes "size" bytes in pieces and reads them "reads" times. A limit stays for the session. */
+/*
+ * Writes "size" bytes in pieces and reads them "reads" times, each time as a whole, then from a
+ * place further on and from one further back. A limit stays for the session.
+ */
 Datum
 dataops_test_spool(PG_FUNCTION_ARGS)
 {
@@ -476,10 +497,7 @@ dataops_test_spool(PG_FUNCTION_ARGS)
 	int			reads = PG_GETARG_INT32(2);
 	Spool	   *spool = spool_create(CurrentMemoryContext);
 	char	   *bytes = palloc(piece + 251);
-	const char *read;
-	size_t		length;
 
-	/* byte n of the whole is n modulo a prime */
 	for (int i = 0; i < piece + 251; i++)
 		bytes[i] = i % 251;
 	if (!PG_ARGISNULL(3))
@@ -488,15 +506,9 @@ dataops_test_spool(PG_FUNCTION_ARGS)
 		spool_write(spool, bytes + done % 251, Min(piece, size - done));
 	for (int i = 0; i < reads; i++)
 	{
-		int64		at = 0;
-
-		spool_rewind(spool);
-		while (spool_read(spool, &read, &length))
-			for (size_t j = 0; j < length; j++, at++)
-				if ((unsigned char) read[j] != at % 251)
-					elog(ERROR, "byte " INT64_FORMAT " is wrong", at);
-		if (at != size || spool_size(spool) != size)
-			elog(ERROR, "read " INT64_FORMAT " bytes", at);
+		spool_check(spool, 0, size);
+		spool_check(spool, size - size / 3, size);
+		spool_check(spool, size / (i + 2), size);
 	}
 	PG_RETURN_INT64(spool_size(spool));
 }

@@ -30,7 +30,7 @@
 typedef struct FileStore
 {
 	Store		base;
-	char	   *root;			/* resolved */
+	char	   *folder;			/* resolved */
 	char	   *prefix;			/* "" or "a/b" */
 } FileStore;
 
@@ -180,15 +180,17 @@ checked_root(const char *server)
 }
 
 static Store *
-file_open(Connection *connection, MemoryContext owner)
+file_open(Connection *connection, StoreArea area, MemoryContext owner)
 {
+	const char *option = area == STORE_STAGING ? "staging_prefix" : "prefix";
 	MemoryContext previous = MemoryContextSwitchTo(owner);
 	FileStore  *store = palloc0(sizeof(FileStore));
 
 	store->base.driver = &store_file_driver;
 	store->base.server = pstrdup(connection->server);
-	store->prefix = pstrdup(option_text(connection->options, "prefix", ""));
-	store->root = checked_root(connection->server);
+	store->prefix = pstrdup(option_text(connection->options, option, ""));
+	store->base.root = psprintf("file:%s%s", store->prefix, *store->prefix ? "/" : "");
+	store->folder = checked_root(connection->server);
 	MemoryContextSwitchTo(previous);
 	return &store->base;
 }
@@ -240,7 +242,7 @@ find_folder(FileWork *work, FileStore *store, const char *name, bool create)
 	store_check_name(name);
 	work->name = pstrdup(slash != NULL ? slash + 1 : name);
 	work->part = psprintf(".%s.part", work->name);
-	work->folder = open_noted(AT_FDCWD, store->root, O_RDONLY | O_DIRECTORY);
+	work->folder = open_noted(AT_FDCWD, store->folder, O_RDONLY | O_DIRECTORY);
 	if (work->folder < 0 ||
 		!enter_folders(work, store->prefix, strlen(store->prefix), create) ||
 		!enter_folders(work, name, slash != NULL ? slash - name : 0, create))
@@ -364,16 +366,16 @@ publish_part(FileWork *work, bool *exists)
 }
 
 static StoreResult
-file_put_if_absent(Store *base, const char *name, Spool *content, uint32 crc32c)
+file_put_if_absent(Store *base, const char *name, const StoreContent *content)
 {
 	FileWork   *work = work_begin();
 	bool		exists;
 
-	if (find_folder(work, (FileStore *) base, name, true) && write_part(work, content) &&
+	if (find_folder(work, (FileStore *) base, name, true) && write_part(work, content->spool) &&
 		publish_part(work, &exists) && measure(work))
 	{
-		bool		same = work->result.size == spool_size(content) &&
-			work->result.crc32c == crc32c;
+		bool		same = work->result.size == spool_size(content->spool) &&
+			work->result.crc32c == content->crc32c;
 
 		work->result.outcome = same ? (exists ? STORE_EXISTS_SAME : STORE_DONE) :
 			STORE_EXISTS_OTHER;
@@ -385,6 +387,66 @@ file_put_if_absent(Store *base, const char *name, Spool *content, uint32 crc32c)
 	}
 	else if (work->folder >= 0)
 		(void) unlinkat(work->folder, work->part, 0);
+	return work_end(work);
+}
+
+/* Links the object of "from" to its name in "to"; both lie below one root. */
+static void
+link_object(FileWork *from, FileWork *to)
+{
+	if (linkat(from->folder, from->name, to->folder, to->name, 0) != 0)
+	{
+		if (errno == ENOENT)
+			to->result.outcome = STORE_ABSENT;
+		else if (errno != EEXIST)
+			(void) work_fail(to, "copy the object");
+		else if (measure(from) && measure(to))
+			to->result.outcome = from->result.size == to->result.size &&
+				from->result.crc32c == to->result.crc32c ? STORE_EXISTS_SAME : STORE_EXISTS_OTHER;
+		return;
+	}
+	if (pg_fsync(to->folder) != 0)
+		(void) work_fail(to, "write the object's folder to disk");
+	else
+		(void) measure(to);
+}
+
+static StoreResult
+file_copy_if_absent(Store *from, Store *to, const char *name)
+{
+	FileWork   *target = work_begin();
+	FileWork   *origin = work_begin();
+	StoreResult found;
+
+	if (find_folder(origin, (FileStore *) from, name, false) &&
+		find_folder(target, (FileStore *) to, name, true))
+		link_object(origin, target);
+	else if (target->folder < 0)
+		target->result = origin->result;
+	found = work_end(origin);
+	if (target->result.outcome == STORE_DONE && found.outcome != STORE_DONE)
+		target->result = found;
+	return work_end(target);
+}
+
+static StoreResult
+file_get(Store *base, const char *name, Spool *content)
+{
+	FileWork   *work = work_begin();
+	char	   *bytes = palloc(READ_BYTES);
+	ssize_t		length = 0;
+
+	if (find_folder(work, (FileStore *) base, name, false) && measure(work))
+	{
+		work->file = open_noted(work->folder, work->name, O_RDONLY | O_NOFOLLOW);
+		while (work->file >= 0 && (length = read(work->file, bytes, READ_BYTES)) > 0)
+		{
+			spool_write(content, bytes, length);
+			CHECK_FOR_INTERRUPTS();
+		}
+		if (work->file < 0 || length < 0)
+			(void) work_fail(work, "read the object");
+	}
 	return work_end(work);
 }
 
@@ -411,12 +473,6 @@ file_remove(Store *base, const char *name)
 
 /* ---- listing ---- */
 
-static int
-compare_objects(const ListCell *a, const ListCell *b)
-{
-	return strcmp(((StoreObject *) lfirst(a))->name, ((StoreObject *) lfirst(b))->name);
-}
-
 /* Adds the objects at and below "path" (resolved, without links); "name" is its object prefix. */
 static void
 list_folder(const char *path, const char *name, int depth, List **objects)
@@ -439,7 +495,7 @@ list_folder(const char *path, const char *name, int depth, List **objects)
 			list_folder(inner, inner_name, depth + 1, objects);
 		else if (S_ISREG(about.st_mode))
 		{
-			StoreObject *object = palloc(sizeof(StoreObject));
+			StoreObject *object = palloc0(sizeof(StoreObject));
 
 			object->name = inner_name;
 			object->size = about.st_size;
@@ -466,9 +522,9 @@ file_list(Store *base, const char *prefix)
 				errcode_for_file_access(),
 				errmsg("could not list the objects of connection \"%s\"", base->server));
 	if (found)
-		list_folder(psprintf("%s%s%s%s%s", store->root, *store->prefix ? "/" : "", store->prefix,
+		list_folder(psprintf("%s%s%s%s%s", store->folder, *store->prefix ? "/" : "", store->prefix,
 							 *prefix ? "/" : "", prefix), prefix, 0, &objects);
-	list_sort(objects, compare_objects);
+	list_sort(objects, store_compare_objects);
 	return objects;
 }
 
@@ -476,6 +532,8 @@ const StoreDriver store_file_driver = {
 	.wrapper = "dataops_file",
 	.open = file_open,
 	.put_if_absent = file_put_if_absent,
+	.copy_if_absent = file_copy_if_absent,
+	.get = file_get,
 	.stat = file_stat,
 	.remove = file_remove,
 	.list = file_list

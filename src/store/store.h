@@ -29,6 +29,7 @@ typedef struct StoreResult
 	StoreOutcome outcome;
 	uint64		size;			/* of the object that is there now */
 	uint32		crc32c;
+	int64		generation;		/* the store's number for these contents; 0 where it has none */
 	char	   *reason;			/* a clause, in CurrentMemoryContext; NULL unless failed */
 	bool		retry;			/* the failure may pass by itself */
 } StoreResult;
@@ -37,21 +38,47 @@ typedef struct StoreObject
 {
 	char	   *name;
 	uint64		size;
+	bool		has_checksum;	/* the listing told it; else stat does */
+	uint32		crc32c;
 } StoreObject;
 
 typedef struct Store Store;
 
+/* Where in a store: each area is a prefix of its own, set by the connection's options. */
+typedef enum StoreArea
+{
+	STORE_PRODUCTION,			/* option "prefix" */
+	STORE_STAGING				/* option "staging_prefix" */
+} StoreArea;
+
+/* What is put: a spool and what is known of it. */
+typedef struct StoreContent
+{
+	Spool	   *spool;			/* read from its start, more than once if need be */
+	uint32		crc32c;
+	const char *content_type;	/* "application/gzip" … */
+} StoreContent;
+
 typedef struct StoreDriver
 {
 	const char *wrapper;
-	Store	   *(*open) (Connection *connection, MemoryContext owner);
+	bool		remote;			/* its calls wait on the network: outside of a transaction only */
+	Store	   *(*open) (Connection *connection, StoreArea area, MemoryContext owner);
 	/* The object is durable when this returns STORE_DONE; readers never see a part of it. */
-	StoreResult (*put_if_absent) (Store *store, const char *name, Spool *content, uint32 crc32c);
+	StoreResult (*put_if_absent) (Store *store, const char *name, const StoreContent *content);
+	/*
+	 * Copies an object of "from" (another area of the same connection) to the same name without
+	 * moving its bytes through here; outcomes as put_if_absent, STORE_ABSENT without the original.
+	 */
+	StoreResult (*copy_if_absent) (Store *from, Store *to, const char *name);
+	/* Appends the object's bytes to "content". */
+	StoreResult (*get) (Store *store, const char *name, Spool *content);
 	/* Size and checksum of the contents as they are now. */
 	StoreResult (*stat) (Store *store, const char *name);
 	/* Also takes away what an unfinished put of that name left behind. */
 	StoreResult (*remove) (Store *store, const char *name);
 	/* All objects whose name starts with the folder "prefix/" (all when ""): of StoreObject *. */
+	/* In the order of strcmp; throws when the store cannot tell. */
 	List	   *(*list) (Store *store, const char *prefix);
 } StoreDriver;
 
@@ -59,17 +86,27 @@ struct Store
 {
 	const StoreDriver *driver;
 	char	   *server;
+	char	   *root;			/* for people: "gs://bucket/prefix/", "file:prefix/"; an object's
+								 * place is this and its name */
 };
 
 /*
- * Opens the store behind a connection; it lives as long as "owner".  Throws when the connection's
- * wrapper is no object store or the store cannot be used.
+ * Opens an area of the store behind a connection; it lives as long as "owner".  Needs a
+ * transaction.  Throws when the connection's wrapper is no object store or the store cannot be
+ * used.  NULL for the staging area of a connection without "staging_prefix".
  */
-extern Store *store_open(Connection *connection, MemoryContext owner);
+extern Store *store_open(Connection *connection, StoreArea area, MemoryContext owner);
+
+/* May this be an object's name? */
+extern bool store_name_is_valid(const char *name);
 
 /* Throws 22023 unless "name" may be an object's name. */
 extern void store_check_name(const char *name);
 
+/* Orders a list of objects by their names. */
+extern int	store_compare_objects(const ListCell *a, const ListCell *b);
+
 extern const StoreDriver store_file_driver;
+extern const StoreDriver store_gcs_driver;
 
 #endif

@@ -8,11 +8,13 @@ import threading
 import time
 import urllib.parse
 
+import record
 import wire
 
 ROUTES = {}                 # pattern → handler(request, reply, state); "/a/*" matches any rest
 FAULTS = set()              # patterns that understand from=, times=, then= and key=
 CONTROLS = set()            # patterns that are not logged
+GUARDS = []                 # called before a route: true when they have answered themselves
 GENERAL = ("from", "times", "then", "key", "latency_ms")
 HIDDEN = ("authorization", "proxy-authorization", "cookie", "x-api-key")
 
@@ -58,12 +60,20 @@ class State:
             self.hits = collections.Counter()
             self.settings = {}      # defaults for query parameters, by /set
             self.requests = []
+            self.faces = {}         # what services with a memory keep, by their names
             self.started = time.monotonic()
 
     def next_connection(self):
         with self.lock:
             self.connections += 1
             return self.connections
+
+    def face(self, name, make):
+        """The memory of a service, made when it is first asked for."""
+        with self.lock:
+            if name not in self.faces:
+                self.faces[name] = make()
+            return self.faces[name]
 
     def hit(self, key):
         """The how many-th hit of this key this is, from 1."""
@@ -108,10 +118,12 @@ class Router:
         try:
             if pattern not in CONTROLS:
                 self.state.log(request)
+                record.record(request)
                 with self.state.lock:
                     request.query = {**self.state.settings, **request.query}
                 wire.pause(request.number("latency_ms", self.state.latency_ms))
-            self.dispatch(request, reply)
+            if not any(guard(request, reply, self.state) for guard in GUARDS):
+                self.dispatch(request, reply)
         except (ValueError, LookupError) as error:
             reply.json({"error": {"message": f"bad parameter: {error}"}}, 400)
 

@@ -31,6 +31,20 @@ Routes (a "?" shows the parameters that a route knows; all of them have defaults
   /items/link?page=&per_page=                       /items/loop?cursor=&period=
   /items/evil?to=&face=link                         /items/window?start=&end=&bounds=&limit=&used=
 
+  Google Cloud Storage, see gcs.py: /storage/v1/b/…  /upload/storage/v1/b/…
+  /gcs/fault?on=&do=&nth=&times=&retry_after=&reason=&bytes=&ms=
+                            on= upload start chunk status stat media list delete rewrite any
+                            do= a status, or drop lose keep partial forget cut corrupt hang slow nonsense
+  /gcs/faults?clear         the script so far, and how often each fault struck
+  /gcs/requests?kind=&clear /gcs/objects?bucket=
+
+  Google's tokens, see google_auth.py: /token  /v1/token  /v1/projects/-/serviceAccounts/…
+  /computeMetadata/v1/…     /google-auth/subject?text
+  /google-auth/fault?on=&do=&nth=&times=&reason=&seconds=&value=
+                            on= token sts iam metadata subject any
+                            do= a status, or echo drop nonsense empty stranger with short hang
+  /google-auth/accept (POST a public key)   /google-auth/calls?clear   /google-auth/scopes?token=
+
   /echo                     the request as JSON
 
   control       not logged, not delayed
@@ -55,6 +69,8 @@ import time
 
 import auth
 import faults       # noqa: F401  (registers its routes)
+import gcs          # noqa: F401
+import google_auth  # noqa: F401
 import paging       # noqa: F401
 import tls
 from routes import CONTROLS, Router, State, route

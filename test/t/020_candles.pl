@@ -77,6 +77,12 @@ foreach my $round ('first', 'second')
 		0, "$round run: without a gap");
 	is(differences('production.candles_hourly', 'hour'), 0, "$round run: hours as made by hand");
 	is(differences('production.candles_daily', 'day'), 0, "$round run: days as made by hand");
+	is(as_app("SELECT sum(rows_out) FROM dataops.exports WHERE step = 'production.candles_hourly\@lake'"),
+		as_app('SELECT count(*) FROM production.candles_hourly'), "$round run: each hour exported once");
+	is(as_app("SELECT count(*) FROM dataops.list_objects('lake', 'production') WHERE name LIKE '%/manifest.json'"), 1, "$round run: into one folder");
+	is(as_app('SELECT count(*) FROM ((TABLE production.candles_daily EXCEPT ALL SELECT open_time, open, high, low, close, volume, trades FROM market.candles_daily)
+			UNION ALL (SELECT open_time, open, high, low, close, volume, trades FROM market.candles_daily EXCEPT ALL TABLE production.candles_daily)) d'),
+		0, "$round run: the warehouse has the same days");
 	is(as_app("SELECT count(*) FROM dataops.list_objects('lake', 'raw') o JOIN dataops.batch b ON b.object = o.name AND b.crc32c = o.crc32c"),
 		as_app('SELECT count(*) FROM dataops.batch'), "$round run: each batch has its object, of the right checksum");
 }

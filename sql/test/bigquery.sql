@@ -1,0 +1,11 @@
+-- The tests' own functions for what BigQuery is told (make TEST=1): src/test/bigquery_test.c.
+
+-- Every value of a query as a load job reads it, or the problem it has.
+CREATE FUNCTION dataops._test_bigquery_encode(query text, OUT line bigint, OUT name text, OUT encoded text, OUT problem text)
+RETURNS SETOF record LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_test_bigquery_encode';
+-- The rows of a query as a file.
+CREATE FUNCTION dataops._test_bigquery_lines(query text) RETURNS text LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'dataops_test_bigquery_lines';
+-- The schema for a relation; options: key, cluster_by, partition_by, existing (fields that are there).
+CREATE FUNCTION dataops._test_bigquery_table(relation regclass, options jsonb DEFAULT '{}') RETURNS text LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'dataops_test_bigquery_table';
