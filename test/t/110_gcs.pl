@@ -322,7 +322,7 @@ subtest 'faults when listing' => sub {
 };
 
 subtest 'test_connection' => sub {
-	is(as_app("SELECT count(*) FILTER (WHERE ok) || ' of ' || count(*) FROM dataops.test_connection('lake')"), '5 of 5', 'all steps pass');
+	is(as_app("SELECT count(*) FILTER (WHERE ok) || ' of ' || count(*) FROM dataops.test_connection('lake')"), '8 of 8', 'all steps pass');
 	as_app("CREATE SERVER gone FOREIGN DATA WRAPPER dataops_gcs OPTIONS (bucket 'missing-bucket')");
 	like(as_app("SELECT detail FROM dataops.test_connection('gone') WHERE NOT ok"), qr/404/, 'a bucket that is not there');
 };
