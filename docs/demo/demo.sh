@@ -112,10 +112,8 @@ stop_cloud() {
 	rm -f "$home/cloud.pid"
 }
 
-# Counterparts of storage and BigQuery, a bucket, and a server that is pointed at them; kept until "make demo-stop".
-start_cloud() {
+launch_cloud() {
 	local rc=0 reason
-	if cloud_pid >/dev/null; then return; fi
 	say "Starting local counterparts of Google Cloud Storage and BigQuery"
 	reason=$("$top/test/google/counterparts.sh" install) || rc=$?
 	[ "$rc" = 0 ] || die "CLOUD=emulators is not possible here: ${reason:-their installation failed}"
@@ -126,10 +124,16 @@ start_cloud() {
 		kill -0 $! 2>/dev/null || { cat "$home/cloud.log" >&2; die "the counterparts did not start"; }
 		sleep 0.1
 	done
+}
+
+# The counterparts, with a bucket, and a server that is pointed at them; kept until "make demo-stop".
+start_cloud() {
+	cloud_pid >/dev/null || launch_cloud
 	# shellcheck disable=SC1091
 	. "$home/cloud/env"
 	echo '["bucket", "acme-lake"]' | PYTHONPATH=$DATAOPS_TEST_CLIENTS /usr/bin/python3 "$top/test/google/client.py" >/dev/null
-	sql -U postgres -d postgres <<-SQL
+	sql -U postgres -d demo <<-SQL
+		LOAD 'dataops';
 		ALTER SYSTEM SET dataops.google_endpoints = 'storage=$DATAOPS_TEST_STORAGE, bigquery=$DATAOPS_TEST_BIGQUERY';
 		SELECT pg_reload_conf() \g /dev/null
 	SQL
@@ -140,7 +144,7 @@ keep_choice() {
 	local kept
 	kept=$(cat "$home/cloud.choice" 2>/dev/null || echo "${CLOUD:-}")
 	[ "$kept" = "${CLOUD:-}" ] ||
-		die "the demo that is there was started ${kept:+with CLOUD=$kept}${kept:-without CLOUD}; run \"make demo-stop\" first"
+		die "the demo that is there was started with CLOUD=\"$kept\"; run \"make demo-stop\" first"
 	echo "$kept" >"$home/cloud.choice"
 }
 

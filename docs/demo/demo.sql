@@ -78,7 +78,7 @@ SELECT dataops.add_model('btc', 'production.candles_hourly', $$
 SELECT dataops.add_model('btc', 'production.candles_daily', $$
     SELECT date_trunc('day', open_time) AS open_time,
            (array_agg(open ORDER BY open_time))[1] AS open, max(high) AS high, min(low) AS low,
-           (array_agg(close ORDER BY open_time DESC))[1] AS close, sum(volume) AS volume, sum(trades) AS trades
+           (array_agg(close ORDER BY open_time DESC))[1] AS close, sum(volume) AS volume, sum(trades)::bigint AS trades
     FROM production.candles_hourly
     WHERE open_time >= dataops.start_ts() AND open_time < dataops.end_ts()
     GROUP BY 1

@@ -10,7 +10,7 @@ AS $$
         WHEN routine IN ('explain_run', 'doctor', 'plan', 'wait', 'definition', 'export_spec', 'records', 'metrics', 'report',
             'start_ts', 'end_ts', 'var', 'var_json', 'yaml', 'schedule_command') THEN 'viewer'
         WHEN routine IN ('run', 'start', 'cancel', 'retry', 'backfill', 'tick', 'schedule', 'unschedule', 'pause', 'resume',
-            'accept_check', 'skip_step', 'replay_quarantine', 'preview', 'test_connection', 'list_objects') THEN 'operator'
+            'accept_check', 'skip_step', 'replay_quarantine', 'preview', 'test_connection', 'list_objects', 'bigquery') THEN 'operator'
         WHEN routine ~ '^(create|add|alter|drop)_' OR routine IN ('apply', 'set_var', 'set_secret', 'bigquery', 'test', 'infer',
             'deploy', 'rollback', 'diff', 'unset_var', 'drop_secret') THEN 'developer'
         WHEN routine IN ('grant_role', 'revoke_role', 'grant_reference', 'revoke_reference', 'set_setting', 'adopt', 'check_restore') THEN 'admin'

@@ -9,3 +9,8 @@ AS 'MODULE_PATHNAME', 'dataops_test_bigquery_lines';
 -- The schema for a relation; options: key, cluster_by, partition_by, existing (fields that are there).
 CREATE FUNCTION dataops._test_bigquery_table(relation regclass, options jsonb DEFAULT '{}') RETURNS text LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'dataops_test_bigquery_table';
+
+-- For the tests of warehouse/warehouse.h: one operation of the BigQuery driver (load, publish, evaluate) as a step would call it.
+-- Options: those of _test_bigquery_table; id, mode, files, reset; side, expressions; job_limit_ms.
+CREATE FUNCTION dataops._test_warehouse(server text, operation text, relation regclass, options jsonb) RETURNS jsonb
+LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'dataops_test_warehouse';

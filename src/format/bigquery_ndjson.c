@@ -3,8 +3,7 @@
  *	  Values as BigQuery's load jobs read them from newline-delimited JSON, without loss.
  *
  * Whether a value fits is decided here, before anything is sent: a load job refuses a whole file
- * because of one value, and rounds some silently.  All texts are UTF-8 whatever the database's
- * encoding is.
+ * because of one value, and rounds some silently.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -58,38 +57,23 @@ static void choose(ColumnEncoder *column, Oid type, int32 typmod);
 
 /* ---- texts ---- */
 
-/* The same text in UTF-8; *problem when it is none. */
+/* The database's encoding is UTF8, but not everything that makes texts checks them. */
 static const char *
-text_as_utf8(const char *text, const char **problem)
+check_text(const char *text)
 {
-	const char *utf8 = text;
-	int			length = strlen(text);
-
-	*problem = NULL;
-	if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII)
-		utf8 = pg_server_to_any(text, length, PG_UTF8);
-	if (!pg_verify_mbstr(PG_UTF8, utf8, strlen(utf8), true))
-		*problem = "is not valid UTF-8";
-	return utf8;
-}
-
-static const char *
-put_text(const char *text, StringInfo out)
-{
-	const char *problem;
-
-	text = text_as_utf8(text, &problem);
-	if (problem == NULL)
-		escape_json(out, text);
-	return problem;
+	return pg_verify_mbstr(PG_UTF8, text, strlen(text), true) ? NULL : "is not valid UTF-8";
 }
 
 static const char *
 encode_string(ColumnEncoder *column, Datum value, StringInfo out)
 {
 	BigQueryState *state = column->state;
+	char	   *text = OutputFunctionCall(&state->output, value);
+	const char *problem = check_text(text);
 
-	return put_text(OutputFunctionCall(&state->output, value), out);
+	if (problem == NULL)
+		escape_json(out, text);
+	return problem;
 }
 
 /* As a plain number: the text of type money follows the server's locale. */
@@ -129,7 +113,7 @@ encode_json(ColumnEncoder *column, Datum value, StringInfo out)
 	}
 	else
 		json = TextDatumGetCString(value);
-	json = text_as_utf8(json, &problem);
+	problem = check_text(json);
 	if (problem == NULL)
 		problem = bigquery_json_check(&state->tape, json, strlen(json));
 	if (problem != NULL)

@@ -119,8 +119,8 @@ dataops_test_bigquery_lines(PG_FUNCTION_ARGS)
 
 /* ---- tables ---- */
 
-static List *
-option_list(JsonbContainer *options, const char *name)
+List *
+test_option_list(JsonbContainer *options, const char *name)
 {
 	JsonbContainer *array = json_value_container(options, name);
 	List	   *list = NIL;
@@ -147,8 +147,8 @@ test_warehouse_table(Oid relation_id, JsonbContainer *options)
 	for (int i = 0; i < table->columns->natts; i++)
 		table->comments[i] = GetComment(relation_id, RelationRelationId, i + 1);
 	relation_close(relation, AccessShareLock);
-	table->key = option_list(options, "key");
-	table->cluster_by = option_list(options, "cluster_by");
+	table->key = test_option_list(options, "key");
+	table->cluster_by = test_option_list(options, "cluster_by");
 	table->partition_by = (char *) json_value_text(options, "partition_by", NULL);
 	return table;
 }

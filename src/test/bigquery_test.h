@@ -16,4 +16,7 @@
 /* A table as the relation is; options: key, cluster_by, partition_by. */
 extern WarehouseTable *test_warehouse_table(Oid relation_id, JsonbContainer *options);
 
+/* An array of texts. */
+extern List *test_option_list(JsonbContainer *options, const char *name);
+
 #endif

@@ -31,7 +31,7 @@ extern JsonbContainer *json_element_container(JsonbContainer *array, uint32 inde
 /* The members of an object, one by one; begin with JsonbIteratorInit(). */
 extern bool json_value_next(JsonbIterator **iterator, JsonbValue *key, JsonbValue *value);
 
-/* As JSON text, in the database's encoding. */
+/* As JSON text. */
 extern char *json_value_source(JsonbValue *value);
 extern char *json_container_source(JsonbContainer *container);
 

@@ -20,7 +20,7 @@
  */
 extern void bigquery_schema_check(const WarehouseTable *table);
 
-/* Appends an array of fields.  All texts here are in the encoding of the database. */
+/* Appends [{"name": "…", "type": "…", "mode": "…"}]. */
 extern void bigquery_schema_fields(StringInfo out, const WarehouseTable *table);
 
 /* Appends ',"timePartitioning":{…}' and ',"clustering":{…}' as the table has them. */

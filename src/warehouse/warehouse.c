@@ -8,6 +8,7 @@
 
 static const WarehouseDriver *const drivers[] = {
 	&warehouse_postgres_driver,
+	&warehouse_bigquery_driver,
 #ifdef DATAOPS_TEST
 	&warehouse_test_driver,
 #endif
@@ -23,5 +24,5 @@ warehouse_open(Connection *connection, MemoryContext owner)
 			errcode(ERRCODE_WRONG_OBJECT_TYPE),
 			errmsg("connection \"%s\" is not a warehouse", connection->server),
 			errdetail("It is a server of %s.", connection->wrapper),
-			errhint("Use a server of dataops_postgres."));
+			errhint("Use a server of dataops_postgres or dataops_bigquery."));
 }

@@ -46,6 +46,15 @@ Routes (a "?" shows the parameters that a route knows; all of them have defaults
   /google-auth/accept (POST a public key)   /google-auth/calls?clear   /google-auth/scopes?token=
   /google-guard/set?on=1|nobody&echo        the services want such tokens; /google-guard/revoke: new ones
 
+  BigQuery, see bigquery.py: /bigquery/v2/projects/…      loads read the objects above
+  /bq/fault?on=&do=&nth=&times=&reason=&effect
+                            on= dataset.get dataset.insert table.get table.insert table.patch
+                            table.delete job.insert job.get job.cancel query results any
+                            do= a status, or drop lose nonsense
+  /bq/job_fault?on=&do=     on= a pattern of job ids; do= stuck deaf unknown fail&reason=
+  /bq/faults?clear          /bq/requests?kind=&clear      /bq/bodies
+  /bq/rows?table=           /bq/tables  /bq/forget?table= /bq/set?page_rows=&steps=
+
   /echo                     the request as JSON
 
   control       not logged, not delayed
@@ -69,6 +78,7 @@ import threading
 import time
 
 import auth
+import bigquery     # noqa: F401
 import faults       # noqa: F401  (registers its routes)
 import gcs          # noqa: F401
 import google_auth  # noqa: F401

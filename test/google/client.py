@@ -3,7 +3,7 @@
 
 Reads lines, each a JSON array of a command and its arguments, and answers each with a line of JSON:
 
-    ["bucket", NAME]                    makes a bucket
+    ["bucket", NAME]                    makes a bucket unless it is there
     ["put", BUCKET, NAME, TYPE, FILE]   the file's bytes become an object
     ["get", BUCKET, NAME, FILE]         the other way, as stored; the checksum is compared
     ["objects", BUCKET, PREFIX]         [[name, size, checksum in hex, type], …]
@@ -37,7 +37,8 @@ WAREHOUSE = connect(bigquery.Client, "DATAOPS_TEST_BIGQUERY")
 
 
 def bucket(name):
-    STORE.create_bucket(name)
+    if STORE.lookup_bucket(name) is None:
+        STORE.create_bucket(name)
 
 
 def put(bucket_name, name, kind, file):

@@ -48,8 +48,8 @@ is_deeply($first->{staged}, $first->{days}, 'as on its staging side');
 is(as_app($node, q{SELECT string_agg(rule || ' ' || state, ', ' ORDER BY rule) FROM dataops.check_results WHERE target LIKE '%@warehouse'}),
 	'count(*) passed, matches(count(*), sum(volume), sum(trades)) passed', 'published after checks');
 is(as_app($node, <<'SQL'), 't', 'the sums that bigquery() reads are those of PostgreSQL');
-SELECT (count(*), sum(volume), sum(trades)) IN (
-    SELECT ((r->>'days')::bigint, (r->>'volume')::numeric, (r->>'trades')::bigint)
+SELECT (count(*), sum(volume), sum(trades)) = (
+    SELECT (r->>'days')::bigint, (r->>'volume')::numeric, (r->>'trades')::bigint
     FROM dataops.bigquery('warehouse', 'SELECT COUNT(*) AS days, SUM(volume) AS volume, SUM(trades) AS trades FROM `market.candles_daily`') r)
 FROM production.candles_daily
 SQL

@@ -1,0 +1,382 @@
+/*
+ * bigquery.c
+ *	  The warehouse in BigQuery: files are loaded into a table of the staging dataset, and a copy
+ *	  job makes the production table equal to it.
+ *
+ * Every change is one job with a name made from the load's (bigquery_job.h), and every job takes
+ * effect whole or not at all.  What goes before the first job can be repeated.  A merge loads a
+ * table of its own, which removes itself, and ends in one MERGE.
+ *
+ * FAILED is only said when the load's last job is not there or has failed: before that is known,
+ * nothing else is done.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "warehouse/bigquery_call.h"
+
+#include "utils/builtins.h"
+#include "utils/json.h"
+
+#include "catalog/load_quota.h"
+#include "core/uuid.h"
+#include "warehouse/bigquery_job.h"
+#include "warehouse/bigquery_json_value.h"
+#include "warehouse/bigquery_schema.h"
+#include "warehouse/bigquery_statement.h"
+#include "warehouse/bigquery_table.h"
+
+#define TABLE_NAME_MAX	900
+#define FILES_MAX		10000	/* of one load job */
+#define LOADS_PER_DAY	1400	/* into one table; BigQuery refuses any change after 1,500 */
+
+static Warehouse *
+driver_open(Connection *connection, MemoryContext owner)
+{
+	return &bigquery_open(connection, owner)->base;
+}
+
+static void
+driver_check_table(Warehouse *base, const WarehouseTable *table)
+{
+	BigQuery   *warehouse = (BigQuery *) base;
+
+	if (strlen(table->name) > TABLE_NAME_MAX ||
+		strspn(table->name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") !=
+		strlen(table->name))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_NAME),
+				errmsg("BigQuery does not take \"%s\" as the name of a table", table->name),
+				errdetail("It must consist of letters, digits and _."));
+	bigquery_schema_check(table);
+	warehouse->loads_today = load_quota_used(base->server, table->name);
+}
+
+/* ---- jobs ---- */
+
+/* The job that reads the files into "name" on the staging side. */
+static BigQueryJob
+load_job(BigQuery *warehouse, const WarehouseLoad *load, const char *what, const char *name,
+		 const char *disposition)
+{
+	BigQueryJob job = {.load = load->id, .what = what};
+	StringInfoData out;
+	const char *separator = "";
+	ListCell   *cell;
+
+	initStringInfo(&out);
+	appendStringInfo(&out, "\"load\":{\"writeDisposition\":\"%s\",\"createDisposition\":"
+					 "\"CREATE_NEVER\",\"sourceFormat\":\"NEWLINE_DELIMITED_JSON\","
+					 "\"destinationTable\":", disposition);
+	bigquery_put_table(&out, warehouse, SIDE_STAGING, name);
+	appendStringInfoString(&out, ",\"sourceUris\":[");
+	foreach(cell, load->files)
+	{
+		appendStringInfoString(&out, separator);
+		escape_json(&out, lfirst(cell));
+		separator = ",";
+	}
+	appendStringInfoChar(&out, ']');
+	job.identity = pstrdup(out.data);
+	job.configuration = out.data;
+	return job;
+}
+
+/* Completes a load job by what is known once its table is there. */
+static void
+load_job_schema(BigQueryJob *job, const char *fields, const char *layout)
+{
+	job->configuration = psprintf("%s,\"schema\":{\"fields\":%s}%s}", job->configuration, fields,
+								  layout);
+}
+
+static BigQueryJob
+query_job(BigQuery *warehouse, const char *load, const char *what, const char *sql)
+{
+	BigQueryJob job = {.load = load, .what = what, .identity = what};
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "\"query\":{\"useLegacySql\":false,");
+	if (warehouse->maximum_bytes_billed > 0)
+		appendStringInfo(&out, "\"maximumBytesBilled\":\"" INT64_FORMAT "\",",
+						 warehouse->maximum_bytes_billed);
+	appendStringInfoString(&out, "\"query\":");
+	escape_json(&out, sql);
+	appendStringInfoChar(&out, '}');
+	job.configuration = out.data;
+	return job;
+}
+
+/* Makes one side's table equal to the other's. */
+static BigQueryJob
+copy_job(BigQuery *warehouse, const WarehouseLoad *load, const char *what, WarehouseSide from)
+{
+	BigQueryJob job = {.load = load->id, .what = what};
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "\"copy\":{\"createDisposition\":\"CREATE_IF_NEEDED\","
+						   "\"writeDisposition\":\"WRITE_TRUNCATE\",\"sourceTable\":");
+	bigquery_put_table(&out, warehouse, from, load->table->name);
+	appendStringInfoString(&out, ",\"destinationTable\":");
+	bigquery_put_table(&out, warehouse, from == SIDE_STAGING ? SIDE_PRODUCTION : SIDE_STAGING,
+					   load->table->name);
+	appendStringInfoChar(&out, '}');
+	job.configuration = job.identity = out.data;
+	return job;
+}
+
+/* ---- load ---- */
+
+/* A load in hand. */
+typedef struct Loading
+{
+	BigQuery   *warehouse;
+	const WarehouseLoad *load;
+	BigQueryLayout layout;		/* of the staging table, once it is ensured */
+} Loading;
+
+static bool
+check_limits(Loading *loading, WarehouseResult *result)
+{
+	const WarehouseLoad *load = loading->load;
+
+	if (list_length(load->files) > FILES_MAX)
+	{
+		*result = bigquery_refusal(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+								   psprintf("%d files are too many for one load job, at most %d",
+											list_length(load->files), FILES_MAX));
+		return false;
+	}
+	if (loading->warehouse->loads_today <= LOADS_PER_DAY)
+		return true;
+	*result = bigquery_refusal(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+							   psprintf("table \"%s\" was loaded " INT64_FORMAT " times within 24 "
+										"hours, and BigQuery takes 1,500 changes a day",
+										load->table->name, loading->warehouse->loads_today));
+	result->retry = true;
+	return false;
+}
+
+/* Makes staging equal to production, which may mean: absent. */
+static bool
+reset(Loading *loading, WarehouseResult *result)
+{
+	BigQuery   *warehouse = loading->warehouse;
+	const char *table = loading->load->table->name;
+	BigQueryJob job = copy_job(warehouse, loading->load, "reset", SIDE_PRODUCTION);
+	bool		exists;
+
+	if (!bigquery_table_exists(warehouse, SIDE_PRODUCTION, table, &exists, result))
+		return false;
+	if (!exists)
+		return bigquery_table_delete(warehouse, SIDE_STAGING, table, result);
+	*result = bigquery_job_run(warehouse, &job);
+	return result->outcome == WAREHOUSE_DONE;
+}
+
+/* Everything before the job that fills the staging table. */
+static bool
+prepare(Loading *loading, WarehouseResult *result)
+{
+	const WarehouseLoad *load = loading->load;
+
+	return check_limits(loading, result) &&
+		bigquery_dataset_ensure(loading->warehouse, SIDE_STAGING, result) &&
+		(!load->reset || load->mode == WAREHOUSE_TRUNCATE || reset(loading, result)) &&
+		bigquery_table_ensure(loading->warehouse, load->table, &loading->layout, result);
+}
+
+static WarehouseResult
+load_files(Loading *loading)
+{
+	const WarehouseLoad *load = loading->load;
+	BigQueryJob job = load_job(loading->warehouse, load, "load", load->table->name,
+							   load->mode == WAREHOUSE_APPEND ? "WRITE_APPEND" : "WRITE_TRUNCATE");
+	WarehouseResult result;
+	int			number;
+
+	if (bigquery_job_follow(loading->warehouse, &job, &number, &result) ||
+		!prepare(loading, &result))
+		return result;
+	load_job_schema(&job, loading->layout.fields, loading->layout.layout);
+	return bigquery_job_start(loading->warehouse, &job, number);
+}
+
+/* No files: the table is emptied, or stays as it is. */
+static WarehouseResult
+load_nothing(Loading *loading)
+{
+	WarehouseResult result = {.outcome = WAREHOUSE_DONE};
+	char	   *table = bigquery_table_name(loading->warehouse, SIDE_STAGING,
+											loading->load->table->name);
+	BigQueryJob job = query_job(loading->warehouse, loading->load->id, "empty",
+								psprintf("DELETE FROM %s WHERE TRUE", table));
+
+	if (!prepare(loading, &result) || loading->load->mode != WAREHOUSE_TRUNCATE)
+		return result;
+	result = bigquery_job_run(loading->warehouse, &job);
+	result.rows = 0;
+	return result;
+}
+
+/* The files in a table of their own.  It is made only before its first job: never anew, empty. */
+static bool
+fill_side(Loading *loading, const char *name, WarehouseResult *result)
+{
+	const WarehouseLoad *load = loading->load;
+	BigQueryJob job = load_job(loading->warehouse, load, "side", name, "WRITE_TRUNCATE");
+	StringInfoData fields;
+	int			number;
+
+	if (!bigquery_job_follow(loading->warehouse, &job, &number, result))
+	{
+		if (!bigquery_side_ensure(loading->warehouse, name, load->table, result))
+			return false;
+		initStringInfo(&fields);
+		bigquery_schema_fields(&fields, load->table);
+		load_job_schema(&job, fields.data, "");
+		*result = bigquery_job_start(loading->warehouse, &job, number);
+	}
+	return result->outcome == WAREHOUSE_DONE;
+}
+
+static WarehouseResult
+load_merged(Loading *loading)
+{
+	BigQuery   *warehouse = loading->warehouse;
+	const WarehouseLoad *load = loading->load;
+	char	   *name = psprintf("%s_dataops_%s", load->table->name, load->id);
+	char	   *target = bigquery_table_name(warehouse, SIDE_STAGING, load->table->name);
+	char	   *source = bigquery_table_name(warehouse, SIDE_STAGING, name);
+	BigQueryJob job = query_job(warehouse, load->id, "merge",
+								bigquery_merge(load->table, target, source));
+	WarehouseResult result,
+				ignored;
+	int			number;
+
+	if (!bigquery_job_follow(warehouse, &job, &number, &result))
+	{
+		if (!prepare(loading, &result))
+			return result;
+		if (fill_side(loading, name, &result))
+			result = bigquery_job_start(warehouse, &job, number);
+	}
+	/* if it stays now, it goes when it expires */
+	if (result.outcome != WAREHOUSE_UNKNOWN)
+		(void) bigquery_table_delete(warehouse, SIDE_STAGING, name, &ignored);
+	return result;
+}
+
+static WarehouseResult
+driver_load(Warehouse *base, const WarehouseLoad *load)
+{
+	Loading		loading = {.warehouse = (BigQuery *) base, .load = load};
+
+	if (load->files == NIL)
+		return load_nothing(&loading);
+	return load->mode == WAREHOUSE_MERGE ? load_merged(&loading) : load_files(&loading);
+}
+
+/* ---- publish ---- */
+
+static WarehouseResult
+driver_publish(Warehouse *base, const WarehouseLoad *load)
+{
+	BigQuery   *warehouse = (BigQuery *) base;
+	BigQueryJob job = copy_job(warehouse, load, "publish", SIDE_STAGING);
+	WarehouseResult result;
+	int			number;
+
+	if (bigquery_job_follow(warehouse, &job, &number, &result) ||
+		!bigquery_dataset_ensure(warehouse, SIDE_PRODUCTION, &result))
+		return result;
+	return bigquery_job_start(warehouse, &job, number);
+}
+
+/* ---- evaluate ---- */
+
+/* The cost of a query before it runs. */
+static bool
+check_cost(BigQuery *warehouse, const BigQueryJob *job, WarehouseResult *result)
+{
+	BigQueryCall dry_run = {
+		.method = "POST", .path = "jobs",
+		.body = psprintf("{\"jobReference\":{\"projectId\":\"%s\",\"location\":\"%s\"},"
+						 "\"configuration\":{\"dryRun\":true,%s}}", warehouse->project,
+						 warehouse->location, job->configuration)
+	};
+	BigQueryReply reply = bigquery_call(warehouse, &dry_run);
+	int64		bytes;
+
+	if (!bigquery_answered(&reply))
+	{
+		*result = bigquery_problem(&reply, "could not check the query");
+		return false;
+	}
+	bytes = json_value_int64(json_value_container(reply.json, "statistics"), "totalBytesProcessed",
+							 0);
+	if (warehouse->maximum_bytes_billed == 0 || bytes <= warehouse->maximum_bytes_billed)
+		return true;
+	*result = bigquery_refusal(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+							   psprintf("the query would read " INT64_FORMAT " bytes, more than "
+										"maximum_bytes_billed of connection \"%s\"", bytes,
+										warehouse->base.server));
+	return false;
+}
+
+/* The one row of a finished query. */
+static bool
+read_row(BigQuery *warehouse, WarehouseResult *result, int columns)
+{
+	BigQueryCall get = {
+		.path = psprintf("queries/%s?location=%s&maxResults=1&"
+						 "formatOptions.useInt64Timestamp=true", result->job,
+						 bigquery_encoded(warehouse->location))
+	};
+	BigQueryReply reply = bigquery_call(warehouse, &get);
+	JsonbContainer *rows;
+	JsonbContainer *cells;
+
+	rows = bigquery_answered(&reply) ? json_value_container(reply.json, "rows") : NULL;
+	if (rows == NULL || JsonContainerSize(rows) != 1)
+	{
+		*result = bigquery_problem(&reply, "could not read the values");
+		return false;
+	}
+	cells = json_value_container(json_element_container(rows, 0), "f");
+	for (int i = 0; i < columns; i++)
+		result->values = lappend(result->values, (char *)
+								 json_value_text(json_element_container(cells, i), "v", NULL));
+	return true;
+}
+
+/* Reads only, so each call is a job of its own: a former one's answer would be of former rows. */
+static WarehouseResult
+driver_evaluate(Warehouse *base, const WarehouseLoad *load, WarehouseSide side, List *expressions)
+{
+	BigQuery   *warehouse = (BigQuery *) base;
+	char	   *table = bigquery_table_name(warehouse, side, load->table->name);
+	pg_uuid_t	id = uuid_v7();
+	BigQueryJob job = query_job(warehouse, load->id, psprintf("evaluate_%s", uuid_text(&id)),
+								bigquery_evaluation(load->table, table, expressions));
+	WarehouseResult result;
+
+	if (!check_cost(warehouse, &job, &result))
+		return result;
+	result = bigquery_job_start(warehouse, &job, 1);
+	if (result.outcome == WAREHOUSE_DONE)
+		(void) read_row(warehouse, &result, list_length(expressions));
+	return result;
+}
+
+const WarehouseDriver warehouse_bigquery_driver = {
+	.wrapper = "dataops_bigquery",
+	.remote = true,
+	.choose = bigquery_ndjson_choose,
+	.open = driver_open,
+	.check_table = driver_check_table,
+	.load = driver_load,
+	.evaluate = driver_evaluate,
+	.publish = driver_publish
+};

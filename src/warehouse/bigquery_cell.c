@@ -1,0 +1,190 @@
+/*
+ * bigquery_cell.c
+ *	  Cells to values.
+ *
+ * The API gives every scalar as a text, so nothing has lost digits on the way; timestamps were
+ * asked for as microseconds, since the usual seconds are doubles.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "warehouse/bigquery_cell.h"
+
+#include <ctype.h>
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+#include "core/compat.h"
+#include "core/error.h"
+#include "warehouse/bigquery_json_value.h"
+
+typedef struct RowWriter
+{
+	JsonbParseState *state;
+	JsonbValue *whole;
+} RowWriter;
+
+static void put_cell(RowWriter *writer, JsonbContainer *field, JsonbValue *cell,
+					 JsonbIteratorToken token);
+
+pg_noreturn static void refuse_shape(void);
+
+static void
+refuse_shape(void)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_MALFORMED_REPLY),
+			errmsg("BigQuery answered rows that do not fit their schema"));
+}
+
+static JsonbValue
+text_value(const char *text)
+{
+	return (JsonbValue) {
+		.type = jbvString, .val.string = {.val = pstrdup(text), .len = strlen(text)}
+	};
+}
+
+/* A number, unless it is NaN or an infinity. */
+static JsonbValue
+number_value(const char *text)
+{
+	if (!isdigit((unsigned char) text[0]) && !isdigit((unsigned char) text[1]))
+		return text_value(text);
+	return (JsonbValue) {
+		.type = jbvNumeric,
+		.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+														   ObjectIdGetDatum(InvalidOid),
+														   Int32GetDatum(-1)))
+	};
+}
+
+/* Microseconds since 1970; BigQuery's years are 1 to 9999. */
+static JsonbValue
+timestamp_value(const char *text)
+{
+	char	   *end;
+	int64		micros = strtoll(text, &end, 10);
+	Timestamp	timestamp = micros - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	struct pg_tm tm;
+	fsec_t		fraction;
+	char		shown[MAXDATELEN + 1];
+
+	if (*end != '\0' || timestamp2tm(timestamp, NULL, &tm, &fraction, NULL, NULL) != 0)
+		refuse_shape();
+	EncodeDateTime(&tm, fraction, false, 0, NULL, USE_XSD_DATES, shown);
+	return text_value(psprintf("%sZ", shown));
+}
+
+/* Any JSON. */
+static JsonbValue
+json_value(const char *text)
+{
+	Jsonb	   *jsonb = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+	JsonbValue	value;
+
+	if (JB_ROOT_IS_SCALAR(jsonb))
+	{
+		(void) JsonbExtractScalar(&jsonb->root, &value);
+		return value;
+	}
+	return (JsonbValue) {
+		.type = jbvBinary,
+		.val.binary = {.len = VARSIZE(jsonb) - VARHDRSZ, .data = &jsonb->root}
+	};
+}
+
+static JsonbValue
+scalar_value(const char *type, const char *text)
+{
+	static const struct
+	{
+		const char *type;
+		JsonbValue	(*read) (const char *text);
+	}			readers[] = {
+		{"INTEGER", number_value}, {"INT64", number_value}, {"FLOAT", number_value},
+		{"FLOAT64", number_value}, {"NUMERIC", number_value}, {"BIGNUMERIC", number_value},
+		{"TIMESTAMP", timestamp_value}, {"JSON", json_value}
+	};
+
+	for (int i = 0; i < lengthof(readers); i++)
+		if (strcmp(type, readers[i].type) == 0)
+			return readers[i].read(text);
+	if (strcmp(type, "BOOLEAN") == 0 || strcmp(type, "BOOL") == 0)
+		return (JsonbValue) {.type = jbvBool, .val.boolean = strcmp(text, "true") == 0};
+	return text_value(text);
+}
+
+/* The members of a record: row is {"f": [{"v": …}, …]}. */
+static void
+put_record(RowWriter *writer, JsonbContainer *fields, JsonbContainer *row)
+{
+	JsonbContainer *cells = json_value_container(row, "f");
+
+	check_stack_depth();
+	if (fields == NULL || cells == NULL || JsonContainerSize(fields) != JsonContainerSize(cells))
+		refuse_shape();
+	pushJsonbValue(&writer->state, WJB_BEGIN_OBJECT, NULL);
+	for (uint32 i = 0; i < JsonContainerSize(fields); i++)
+	{
+		JsonbContainer *field = json_element_container(fields, i);
+		JsonbContainer *cell = json_element_container(cells, i);
+		JsonbValue	name = text_value(json_value_text(field, "name", ""));
+
+		pushJsonbValue(&writer->state, WJB_KEY, &name);
+		put_cell(writer, field, getKeyJsonValueFromContainer(cell, "v", 1, NULL), WJB_VALUE);
+	}
+	writer->whole = pushJsonbValue(&writer->state, WJB_END_OBJECT, NULL);
+}
+
+static void
+put_single(RowWriter *writer, JsonbContainer *field, JsonbValue *cell, JsonbIteratorToken token)
+{
+	const char *type = json_value_text(field, "type", "STRING");
+	JsonbValue	value = {.type = jbvNull};
+
+	if (cell != NULL && cell->type == jbvBinary)
+	{
+		put_record(writer, json_value_container(field, "fields"), cell->val.binary.data);
+		return;
+	}
+	if (cell != NULL && cell->type == jbvString)
+		value = scalar_value(type, pnstrdup(cell->val.string.val, cell->val.string.len));
+	else if (cell != NULL && cell->type != jbvNull)
+		refuse_shape();
+	pushJsonbValue(&writer->state, token, &value);
+}
+
+static void
+put_cell(RowWriter *writer, JsonbContainer *field, JsonbValue *cell, JsonbIteratorToken token)
+{
+	JsonbContainer *elements;
+
+	if (strcmp(json_value_text(field, "mode", ""), "REPEATED") != 0)
+	{
+		put_single(writer, field, cell, token);
+		return;
+	}
+	if (cell == NULL || cell->type != jbvBinary)
+		refuse_shape();
+	elements = cell->val.binary.data;
+	pushJsonbValue(&writer->state, WJB_BEGIN_ARRAY, NULL);
+	for (uint32 i = 0; i < JsonContainerSize(elements); i++)
+		put_single(writer, field,
+				   getKeyJsonValueFromContainer(json_element_container(elements, i), "v", 1, NULL),
+				   WJB_ELEM);
+	pushJsonbValue(&writer->state, WJB_END_ARRAY, NULL);
+}
+
+Jsonb *
+bigquery_row(JsonbContainer *fields, JsonbContainer *row)
+{
+	RowWriter	writer = {NULL};
+
+	put_record(&writer, fields, row);
+	return JsonbValueToJsonb(writer.whole);
+}

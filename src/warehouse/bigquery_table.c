@@ -1,0 +1,251 @@
+/*
+ * bigquery_table.c
+ *	  Datasets and tables.
+ *
+ * "Already exists" is success everywhere: an answer may have been lost, or somebody was faster.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "warehouse/bigquery_table.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
+
+#include "warehouse/bigquery_json_value.h"
+#include "warehouse/bigquery_schema.h"
+
+#define SIDE_TABLE_DAYS		7
+#define DESCRIPTION_MAX		16000
+
+/* ---- datasets ---- */
+
+static bool
+dataset_is_ours(BigQuery *warehouse, WarehouseSide side, JsonbContainer *dataset,
+				WarehouseResult *result)
+{
+	const char *location = json_value_text(dataset, "location", warehouse->location);
+
+	if (pg_strcasecmp(location, warehouse->location) == 0)
+		return warehouse->dataset_known[side] = true;
+	*result = bigquery_refusal(ERRCODE_INVALID_PARAMETER_VALUE,
+							   psprintf("dataset \"%s\" is in location \"%s\", connection \"%s\" "
+										"says \"%s\"", warehouse->datasets[side], location,
+										warehouse->base.server, warehouse->location));
+	return false;
+}
+
+bool
+bigquery_dataset_ensure(BigQuery *warehouse, WarehouseSide side, WarehouseResult *result)
+{
+	char	   *name = warehouse->datasets[side];
+	char	   *what = psprintf("could not make dataset \"%s\"", name);
+	BigQueryCall get = {.path = psprintf("datasets/%s", name), .absent = true};
+	BigQueryCall insert = {.method = "POST", .path = "datasets"};
+	BigQueryReply reply;
+
+	if (warehouse->dataset_known[side])
+		return true;
+	reply = bigquery_call(warehouse, &get);
+	if (reply.status == 404)
+	{
+		insert.body = psprintf("{\"datasetReference\":{\"projectId\":\"%s\",\"datasetId\":\"%s\"},"
+							   "\"location\":\"%s\"}", warehouse->project, name,
+							   warehouse->location);
+		reply = bigquery_call(warehouse, &insert);
+		if (reply.status == 409)
+			reply = bigquery_call(warehouse, &get);
+	}
+	if (bigquery_answered(&reply))
+		return dataset_is_ours(warehouse, side, reply.json, result);
+	*result = bigquery_problem(&reply, what);
+	return false;
+}
+
+/* ---- tables ---- */
+
+static char *
+table_path(const BigQuery *warehouse, WarehouseSide side, const char *name)
+{
+	return psprintf("datasets/%s/tables/%s", warehouse->datasets[side], bigquery_encoded(name));
+}
+
+static BigQueryReply
+get_table(BigQuery *warehouse, WarehouseSide side, const char *name)
+{
+	BigQueryCall get = {.path = table_path(warehouse, side, name), .absent = true};
+
+	return bigquery_call(warehouse, &get);
+}
+
+static char *
+insert_body(const BigQuery *warehouse, const char *name, const WarehouseTable *table,
+			int64 expires_ms)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "{\"tableReference\":");
+	bigquery_put_table(&out, warehouse, SIDE_STAGING, name);
+	appendStringInfoString(&out, ",\"schema\":{\"fields\":");
+	bigquery_schema_fields(&out, table);
+	appendStringInfoChar(&out, '}');
+	if (table->description != NULL)
+	{
+		appendStringInfoString(&out, ",\"description\":");
+		escape_json(&out, pnstrdup(table->description,
+								   pg_mbcliplen(table->description, strlen(table->description),
+												DESCRIPTION_MAX)));
+	}
+	if (expires_ms > 0)
+		appendStringInfo(&out, ",\"expirationTime\":\"" INT64_FORMAT "\"", expires_ms);
+	else
+		bigquery_schema_layout(&out, table);
+	appendStringInfoChar(&out, '}');
+	return out.data;
+}
+
+/* The table as it is, made by "body" when it was absent. */
+static BigQueryReply
+get_or_insert(BigQuery *warehouse, const char *name, const char *body)
+{
+	BigQueryReply reply = get_table(warehouse, SIDE_STAGING, name);
+	BigQueryCall insert = {
+		.method = "POST",
+		.path = psprintf("datasets/%s/tables", warehouse->datasets[SIDE_STAGING]),
+		.body = body
+	};
+
+	if (reply.status != 404)
+		return reply;
+	reply = bigquery_call(warehouse, &insert);
+	return reply.status == 409 ? get_table(warehouse, SIDE_STAGING, name) : reply;
+}
+
+/* The table's partitioning cannot be changed, so one that was asked for must be the one there. */
+static bool
+check_partitioning(JsonbContainer *there, const WarehouseTable *table, WarehouseResult *result)
+{
+	JsonbContainer *partitioning = json_value_container(there, "timePartitioning");
+	const char *column = partitioning == NULL ? "no column" :
+		json_value_text(partitioning, "field", "the time of loading");
+
+	if (table->partition_by == NULL || pg_strcasecmp(column, table->partition_by) == 0)
+		return true;
+	*result = bigquery_refusal(ERRCODE_INVALID_TABLE_DEFINITION,
+							   psprintf("table \"%s\" is partitioned by %s and should be by "
+										"\"%s\"; drop it, or load into another one", table->name,
+										column, table->partition_by));
+	return false;
+}
+
+static void
+keep_layout(StringInfo out, JsonbContainer *there, const char *member)
+{
+	JsonbContainer *value = json_value_container(there, member);
+
+	if (value != NULL)
+		appendStringInfo(out, ",\"%s\":%s", member, json_container_source(value));
+}
+
+static bool
+grow(BigQuery *warehouse, const WarehouseTable *table, const char *fields, WarehouseResult *result)
+{
+	BigQueryCall patch = {
+		.method = "PATCH",
+		.path = table_path(warehouse, SIDE_STAGING, table->name),
+		.body = psprintf("{\"schema\":{\"fields\":%s}}", fields)
+	};
+	BigQueryReply reply = bigquery_call(warehouse, &patch);
+
+	if (bigquery_answered(&reply))
+		return true;
+	*result = bigquery_problem(&reply, psprintf("could not add columns to table \"%s\"",
+												table->name));
+	return false;
+}
+
+bool
+bigquery_table_ensure(BigQuery *warehouse, const WarehouseTable *table, BigQueryLayout *layout,
+					  WarehouseResult *result)
+{
+	BigQueryReply reply = get_or_insert(warehouse, table->name,
+										insert_body(warehouse, table->name, table, 0));
+	JsonbContainer *existing;
+	StringInfoData fields,
+				kept;
+	char	   *problem;
+	SchemaDifference difference;
+
+	if (!bigquery_answered(&reply))
+	{
+		*result = bigquery_problem(&reply, psprintf("could not make table \"%s\"", table->name));
+		return false;
+	}
+	if (!check_partitioning(reply.json, table, result))
+		return false;
+	initStringInfo(&fields);
+	initStringInfo(&kept);
+	existing = json_path_container(reply.json, "schema.fields");
+	if (existing == NULL)
+		bigquery_schema_fields(&fields, table);
+	difference = existing == NULL ? SCHEMA_GROWS :
+		bigquery_schema_compare(existing, table, &fields, &problem);
+	if (difference == SCHEMA_CONFLICTS)
+	{
+		*result = bigquery_refusal(ERRCODE_DATATYPE_MISMATCH,
+								   psprintf("table \"%s\" does not fit: %s", table->name, problem));
+		return false;
+	}
+	if (difference == SCHEMA_GROWS && !grow(warehouse, table, fields.data, result))
+		return false;
+	keep_layout(&kept, reply.json, "timePartitioning");
+	keep_layout(&kept, reply.json, "clustering");
+	layout->fields = fields.data;
+	layout->layout = kept.data;
+	return true;
+}
+
+bool
+bigquery_side_ensure(BigQuery *warehouse, const char *name, const WarehouseTable *table,
+					 WarehouseResult *result)
+{
+	TimestampTz expires = GetCurrentTimestamp() + SIDE_TABLE_DAYS * USECS_PER_DAY;
+	int64		epoch = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (USECS_PER_DAY / 1000);
+	char	   *body = insert_body(warehouse, name, table, expires / 1000 + epoch);
+	BigQueryReply reply = get_or_insert(warehouse, name, body);
+
+	if (bigquery_answered(&reply))
+		return true;
+	*result = bigquery_problem(&reply, psprintf("could not make table \"%s\"", name));
+	return false;
+}
+
+bool
+bigquery_table_exists(BigQuery *warehouse, WarehouseSide side, const char *name, bool *exists,
+					  WarehouseResult *result)
+{
+	BigQueryReply reply = get_table(warehouse, side, name);
+
+	*exists = bigquery_answered(&reply);
+	if (*exists || reply.status == 404)
+		return true;
+	*result = bigquery_problem(&reply, psprintf("could not look at table \"%s\"", name));
+	return false;
+}
+
+bool
+bigquery_table_delete(BigQuery *warehouse, WarehouseSide side, const char *name,
+					  WarehouseResult *result)
+{
+	BigQueryCall delete = {
+		.method = "DELETE", .path = table_path(warehouse, side, name), .absent = true
+	};
+	BigQueryReply reply = bigquery_call(warehouse, &delete);
+
+	if (bigquery_answered(&reply) || reply.status == 404)
+		return true;
+	*result = bigquery_problem(&reply, psprintf("could not remove table \"%s\"", name));
+	return false;
+}

@@ -1,0 +1,39 @@
+/*
+ * bigquery_table.h
+ *	  Datasets and tables of BigQuery: made if absent, and grown by columns.
+ *
+ * Each function is true when it is as it should be, and can be repeated; false with *result set.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#ifndef DATAOPS_BIGQUERY_TABLE_H
+#define DATAOPS_BIGQUERY_TABLE_H
+
+#include "warehouse/bigquery_call.h"
+
+/* What a load has to say of a table that is there. */
+typedef struct BigQueryLayout
+{
+	char	   *fields;			/* JSON array: all of its columns */
+	char	   *layout;			/* ',"timePartitioning":{…},"clustering":{…}' as it has them */
+} BigQueryLayout;
+
+/* The dataset of one side, in the connection's location. */
+extern bool bigquery_dataset_ensure(BigQuery *warehouse, WarehouseSide side,
+									WarehouseResult *result);
+
+/* The staging table, with all columns of "table". */
+extern bool bigquery_table_ensure(BigQuery *warehouse, const WarehouseTable *table,
+								  BigQueryLayout *layout, WarehouseResult *result);
+
+/* A table "name" on the staging side with the columns of "table", which removes itself. */
+extern bool bigquery_side_ensure(BigQuery *warehouse, const char *name,
+								 const WarehouseTable *table, WarehouseResult *result);
+
+extern bool bigquery_table_exists(BigQuery *warehouse, WarehouseSide side, const char *name,
+								  bool *exists, WarehouseResult *result);
+
+extern bool bigquery_table_delete(BigQuery *warehouse, WarehouseSide side, const char *name,
+								  WarehouseResult *result);
+
+#endif
