@@ -261,9 +261,11 @@ outbox_manifest(const OutboxExport *export)
 		" 'run', e.run, 'rows', e.rows, 'bytes', e.bytes, 'parts', p.parts)::text || E'\\n' "
 		"FROM dataops.export e, LATERAL (SELECT json_agg(json_build_object("
 		"  'name', regexp_replace(name, '^.*/', ''), 'rows', rows, 'bytes', bytes, "
-		"  'crc32c', crc32c) ORDER BY part) FROM dataops.export_part WHERE export = e.id) p (parts), "
+		"  'crc32c', crc32c) ORDER BY part) FROM dataops.export_part WHERE export = e.id) "
+		"  AS p (parts), "
 		" LATERAL (SELECT json_agg(json_build_object('name', c ->> 'name', 'type', c ->> 'type') "
-		"  ORDER BY n) FROM jsonb_array_elements(e.columns) WITH ORDINALITY AS x (c, n)) c (columns) "
+		"  ORDER BY n) FROM jsonb_array_elements(e.columns) WITH ORDINALITY AS x (c, n)) "
+		"  AS c (columns) "
 		"WHERE e.id = $1";
 	SqlArgs		args = {0};
 

@@ -55,8 +55,8 @@ extern void outbox_done(const OutboxExport *export);
 extern void outbox_removed(const OutboxExport *export);
 
 /*
- * What other attempts of this step have left open or uploaded, oldest first: List of OutboxExport *.
- * Exports, or with "load" what was made for that load.
+ * What other attempts of this step have left open or uploaded, oldest first: exports, or with
+ * "load" what was made for that load.  List of OutboxExport *.
  */
 extern List *outbox_unfinished(Run *run, Step *step, const char *server, const pg_uuid_t *load);
 

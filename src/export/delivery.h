@@ -1,16 +1,14 @@
 /*
  * delivery.h
- *	  Rows of a relation on their way into a folder of an object store, and what becomes of those
- *	  whose process died on the way.
+ *	  Rows of a relation on their way into a folder of an object store.
  *
  *	   delivery_encode()   in a transaction: rows into spools; the ledger names every object
  *	   delivery_upload()   the parts are put, in the staging area where the store has one
  *	   delivery_publish()  they are copied to production; manifest.json is put last
  *	   delivery_done()     in the transaction that records the end of the step
  *
- * A load stops after delivery_upload(), has the warehouse read the files, and then calls
- * delivery_done() to keep or delivery_remove() to drop them.  An attempt begins with
- * delivery_unfinished(): each is verified, and then goes on from where it stood or is removed.
+ * A load stops after delivery_upload(), has the warehouse read the files, and then keeps them by
+ * delivery_done() or drops them by delivery_remove().  An attempt begins with what others left.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -88,7 +86,8 @@ extern void delivery_done(Delivery *delivery);
 
 /*
  * In the transaction that is open: deliveries to "place" that former attempts of this step (for
- * "load" when not NULL) have left open or uploaded, oldest first: List of Delivery *.
+ * "load" when not NULL) have left open or uploaded, because their process died or the store failed.
+ * Oldest first: List of Delivery *.  Each is to be verified, and then goes on or is removed.
  */
 extern List *delivery_unfinished(Run *run, Step *step, DeliveryPlace *place,
 								 const pg_uuid_t *load, MemoryContext memory);

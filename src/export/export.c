@@ -102,8 +102,8 @@ typedef enum Settled
 } Settled;
 
 /*
- * A whole one is published, whichever run it is of: readers may have seen its manifest already.  One
- * of an earlier run has older rows, so this run's own follow it.
+ * A whole one is published, whichever run it is of: readers may have seen its manifest already.
+ * One of an earlier run has older rows, so this run's own follow it.
  */
 static Settled
 publish_left(ExportStage *stage, Delivery *delivery)

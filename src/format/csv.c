@@ -130,8 +130,8 @@ static const struct
 	Oid			type;
 	EncodeValue encode;
 }			encoders[] = {
-	{INT2OID, text_encode_int2}, {INT4OID, text_encode_int4},
-	{INT8OID, text_encode_int8}, {BOOLOID, encode_bool}, {FLOAT4OID, encode_float4}, {FLOAT8OID, encode_float8},
+	{INT2OID, text_encode_int2}, {INT4OID, text_encode_int4}, {INT8OID, text_encode_int8},
+	{BOOLOID, encode_bool}, {FLOAT4OID, encode_float4}, {FLOAT8OID, encode_float8},
 	{NUMERICOID, encode_numeric}, {DATEOID, encode_time}, {TIMESTAMPOID, encode_time},
 	{TIMESTAMPTZOID, encode_time}, {UUIDOID, encode_uuid}, {TEXTOID, encode_text},
 	{VARCHAROID, encode_text}, {BPCHAROID, encode_text}, {JSONOID, encode_text},

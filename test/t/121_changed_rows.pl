@@ -24,7 +24,11 @@ CONF
 $node->safe_psql('postgres', 'CREATE ROLE app LOGIN');
 $node->safe_psql('postgres', 'CREATE DATABASE shop OWNER app');
 $node->safe_psql('shop', 'CREATE EXTENSION dataops', extra_params => [ '-U', 'app' ]);
-$node->safe_psql('shop', q{CREATE SERVER lake FOREIGN DATA WRAPPER dataops_file OPTIONS (prefix 'p', staging_prefix 's'); GRANT USAGE ON FOREIGN SERVER lake TO app; GRANT CREATE ON SCHEMA public TO app});
+$node->safe_psql('shop', <<SQL);
+CREATE SERVER lake FOREIGN DATA WRAPPER dataops_file OPTIONS (prefix 'p', staging_prefix 's');
+GRANT USAGE ON FOREIGN SERVER lake TO app;
+GRANT CREATE ON SCHEMA public TO app;
+SQL
 
 sub app
 {
@@ -33,7 +37,8 @@ sub app
 	return $node->safe_psql('shop', $sql, extra_params => [ '-U', 'app' ]);
 }
 
-app(<<SQL);CREATE TABLE public.item (n int, who text) WITH (autovacuum_enabled = off);
+app(<<SQL);
+CREATE TABLE public.item (n int, who text) WITH (autovacuum_enabled = off);
 SELECT dataops.create_pipeline('job');
 SELECT dataops.add_export('job', 'public.item', 'lake', name => 'out');
 -- writes row by row, each in a subtransaction
@@ -139,7 +144,7 @@ exports_rows('11 quick again', 'and goes on');
 writer_do($slow, 'COMMIT;');
 exports_rows('20 many', 'it committed');
 is(app(q{SELECT count(*) FROM exported WHERE who = 'apart'}), '251', 'with the rows of all its subtransactions');
-nothing_lost_or_doubled('many subtransactions') if app(q{DELETE FROM public.item WHERE who = 'quick'}) eq '';
+nothing_lost_or_doubled('many subtransactions');
 
 # ---- a prepared transaction, also across a restart ----
 
