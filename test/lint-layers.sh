@@ -12,6 +12,7 @@ fetch land transform validate export observe
 store warehouse
 model
 google
+remote
 format catalog
 net
 core'

@@ -26,7 +26,7 @@ RETURN dataops._create_pipeline(name, pg_catalog.jsonb_strip_nulls(pg_catalog.js
     'schedule', schedule, 'every', every, 'start_at', start_at, 'delay', delay, 'catchup', catchup,
     'due_within', due_within, 'if_running', if_running, 'on_failure', on_failure, 'timezone', timezone)), replace_steps);
 COMMENT ON FUNCTION dataops.create_pipeline(text, text, interval, timestamptz, interval, text, interval, text, text, text, boolean) IS
-'Defines a pipeline, or a new version of it. every makes it run over intervals [start, end) that a ledger keeps track of; delay keeps the still open interval out; catchup says how missing ones are run: merged (contiguous ones as one run), each, or none (the last one only). schedule is a five-field cron text read in timezone; nothing starts before schedule() is called. if_running: skip or queue; on_failure: continue or hold (no scheduled run until the failed one is repaired). replace_steps: steps not added again in this transaction go.';
+'Defines a pipeline, or a new version of it. every makes it run over intervals [start, end) that a ledger keeps track of; delay keeps the still open interval out; catchup says how missing ones are run: merged (contiguous ones as one run), each, or none (the last one only). schedule is a five-field cron text read in timezone; nothing starts before schedule() is called. if_running: skip or queue; on_failure: continue or hold (nothing of the pipeline starts by itself until a person acts). replace_steps: steps not added again in this transaction go.';
 
 CREATE OR REPLACE FUNCTION dataops.add_fetch(
     pipeline text,

@@ -47,11 +47,11 @@ COMMENT ON PROCEDURE dataops.wait(uuid, interval) IS 'Returns when the run has s
 
 CREATE OR REPLACE FUNCTION dataops.cancel(run_id uuid) RETURNS boolean
 LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dataops_cancel';
-COMMENT ON FUNCTION dataops.cancel(uuid) IS 'Stops a run within a second, or keeps a queued one from starting. False when it has ended already.';
+COMMENT ON FUNCTION dataops.cancel(uuid) IS 'Stops a run within a second, or keeps a queued one from starting. A failed run that holds its pipeline is given up: the hold ends. False when it has ended already.';
 
 CREATE OR REPLACE FUNCTION dataops.retry(run_id uuid, version text DEFAULT 'current', from_step text DEFAULT NULL) RETURNS uuid
 LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_retry';
-COMMENT ON FUNCTION dataops.retry(uuid, text, text) IS 'Goes on with a run where it failed, with the definitions as they are now (current) or as they were (same); from_step does that step and all after it again. A background worker begins when this transaction commits.';
+COMMENT ON FUNCTION dataops.retry(uuid, text, text) IS 'Goes on with a run where it failed, with the definitions as they are now (current) or as they were (same); from_step does that step and all after it again, but append and merge models take in new batches only. A background worker begins when this transaction commits.';
 
 CREATE OR REPLACE FUNCTION dataops.skip_step(run_id uuid, step text, reason text) RETURNS text
 LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dataops_skip_step';
@@ -75,7 +75,7 @@ COMMENT ON FUNCTION dataops.pause(text, text) IS 'Keeps the schedule but starts 
 
 CREATE OR REPLACE FUNCTION dataops.resume(pipeline text, env text DEFAULT NULL) RETURNS boolean
 LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_resume';
-COMMENT ON FUNCTION dataops.resume(text, text) IS 'Ends a pause. Intervals missed meanwhile come with the next run.';
+COMMENT ON FUNCTION dataops.resume(text, text) IS 'Ends a pause, and the hold of a failed run with on_failure hold. Intervals missed meanwhile come with the next run. False when the pipeline was neither scheduled nor held.';
 
 REVOKE ALL ON FUNCTION
     dataops.start(text, text, timestamptz, timestamptz, text[]),

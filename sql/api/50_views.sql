@@ -53,13 +53,14 @@ SELECT r.id AS run_id, r.pipeline, r.env,
            ELSE r.hint
        END AS hint,
        r.from_ts, r.to_ts, r.scheduled_for, r.created_at, r.finished_at, r.next_attempt_at,
-       r.steps AS only_steps, r.requested_by, r.owner, r.resumes, r.cancel_requested, r.sqlstate
+       r.steps AS only_steps, r.requested_by, r.owner, r.resumes, r.cancel_requested, r.sqlstate, done.note
 FROM dataops.run r
 CROSS JOIN LATERAL (
     SELECT CASE r.state WHEN 'running' THEN dataops._running_state(r.pipeline, r.env) ELSE r.state END AS state OFFSET 0
 ) shown
 CROSS JOIN LATERAL (
-    SELECT sum(s.rows_in)::bigint AS rows_in, sum(s.rows_out)::bigint AS rows_out, sum(s.rows_quarantined)::bigint AS rows_quarantined
+    SELECT sum(s.rows_in)::bigint AS rows_in, sum(s.rows_out)::bigint AS rows_out, sum(s.rows_quarantined)::bigint AS rows_quarantined,
+           string_agg(DISTINCT concat(s.step, ': ', s.note), E'\n') FILTER (WHERE s.note IS NOT NULL) AS note
     FROM dataops.step_run s
     WHERE s.run = r.id AND (s.state IN ('succeeded', 'waiting') OR s.kind = 'fetch')
 ) done
@@ -74,6 +75,7 @@ COMMENT ON COLUMN dataops.runs.hint IS 'What to do next, often a statement to ru
 COMMENT ON COLUMN dataops.runs.from_ts IS 'The run is about the times [from_ts, to_ts).';
 COMMENT ON COLUMN dataops.runs.only_steps IS 'The steps asked for; null when all.';
 COMMENT ON COLUMN dataops.runs.resumes IS 'How often it was taken up again after its process had ended.';
+COMMENT ON COLUMN dataops.runs.note IS 'What its steps left to know although they may have succeeded, one line a step: such as records that may be missing.';
 
 CREATE OR REPLACE VIEW dataops.step_runs WITH (security_barrier) AS
 SELECT s.run AS run_id, r.pipeline, r.env, s.step,
@@ -85,7 +87,7 @@ SELECT s.run AS run_id, r.pipeline, r.env, s.step,
             WHEN shown.state <> 'skipped' THEN s.error END AS error,
        CASE shown.state WHEN 'skipped' THEN s.error ELSE s.hint END AS hint,
        s.id AS step_run_id, s.attempt, s.shard, s.kind, s.target, s.bytes, s.changed_from, s.changed_to,
-       s.finished_at, s.next_attempt_at, s.definition, s.sqlstate
+       s.finished_at, s.next_attempt_at, s.definition, s.sqlstate, s.note
 FROM dataops.step_run s
 JOIN dataops.run r ON r.id = s.run
 CROSS JOIN LATERAL (
@@ -95,6 +97,7 @@ WHERE dataops._may_see(r.owner, 'operator');
 COMMENT ON VIEW dataops.step_runs IS 'Every attempt of every step.';
 COMMENT ON COLUMN dataops.step_runs.hint IS 'What to do next; why, when it was skipped.';
 COMMENT ON COLUMN dataops.step_runs.changed_from IS 'The rows it wrote are about the times [changed_from, changed_to).';
+COMMENT ON COLUMN dataops.step_runs.note IS 'What to know of it although it may have succeeded: where a source stopped at its page cap.';
 
 CREATE OR REPLACE VIEW dataops.requests WITH (security_barrier) AS
 SELECT q.run AS run_id, r.pipeline, r.env, s.step,
@@ -313,7 +316,8 @@ SELECT last.id AS run_id, s.pipeline, s.env,
        dataops._elapsed(shown.state, last.started_at, last.finished_at) AS took,
        NULL::bigint AS rows_in, NULL::bigint AS rows_out, NULL::bigint AS rows_quarantined,
        last.error, last.hint,
-       s.state AS schedule_state, s.cron, s.timezone, s.next_at,
+       CASE WHEN EXISTS (SELECT FROM dataops.run h WHERE h.holds AND h.pipeline = s.pipeline AND h.env = s.env) THEN 'held' ELSE s.state END AS schedule_state,
+       s.cron, s.timezone, s.next_at,
        CASE s.state WHEN 'active' THEN dataops._cron_next(s.cron, s.timezone, clock_timestamp(), 3) END AS next_times,
        CASE WHEN s.state = 'active' AND s.next_at < clock_timestamp() - interval '2 minutes'
             THEN clock_timestamp() - s.next_at END AS overdue_by,
@@ -329,7 +333,7 @@ LEFT JOIN LATERAL (
 ) shown ON true
 WHERE dataops._may_see(d.owner, 'operator');
 COMMENT ON VIEW dataops.schedules IS 'Which pipeline starts when; the leading columns tell of its last run.';
-COMMENT ON COLUMN dataops.schedules.state IS 'State of the last run; that of the schedule is schedule_state, active or paused.';
+COMMENT ON COLUMN dataops.schedules.state IS 'State of the last run; that of the schedule is schedule_state: active, paused, or held by a failed run with on_failure hold.';
 COMMENT ON COLUMN dataops.schedules.next_at IS 'The due time that tick() takes up next; in the past when the clock is late.';
 COMMENT ON COLUMN dataops.schedules.overdue_by IS 'How late the next start is; null when it is not.';
 

@@ -58,6 +58,9 @@ BEGIN
     IF attempt.state = 'waiting' THEN
         RETURN NEXT format('    The next attempt is due at %s.', dataops._spoken(attempt.next_attempt_at));
     END IF;
+    IF attempt.note IS NOT NULL THEN
+        RETURN NEXT format('    Note: %s.', attempt.note);
+    END IF;
     FOR verdict IN SELECT c.* FROM dataops.check_results c
         WHERE c.run_id = attempt.run_id AND c.step_run_id = attempt.step_run_id AND c.state <> 'passed' ORDER BY c.check_result_id
     LOOP

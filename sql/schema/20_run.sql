@@ -21,6 +21,7 @@ CREATE TABLE dataops.run (
     next_attempt_at  timestamptz,
     redo             text[],
     redo_claim       integer     NOT NULL DEFAULT 0,
+    holds            boolean     NOT NULL DEFAULT false,
     failed_step      text,
     error            text,
     hint             text,
@@ -29,8 +30,9 @@ CREATE TABLE dataops.run (
 );
 CREATE INDEX ON dataops.run (pipeline, env, id);
 CREATE INDEX ON dataops.run (state) WHERE state IN ('queued', 'running', 'waiting');
+CREATE INDEX ON dataops.run (pipeline, env) WHERE holds;
 CREATE TRIGGER guard_owner BEFORE INSERT OR UPDATE OF owner ON dataops.run FOR EACH ROW EXECUTE FUNCTION dataops._guard_owner();
-COMMENT ON TABLE dataops.run IS 'One execution of a pipeline over [from_ts, to_ts). definitions are the versions it runs; claim rises with every takeover; steps in redo count as done only by attempts after redo_claim.';
+COMMENT ON TABLE dataops.run IS 'One execution of a pipeline over [from_ts, to_ts). definitions are the versions it runs; claim rises with every takeover; steps in redo count as done only by attempts after redo_claim; a failed run that holds keeps its pipeline still until a person acts.';
 
 CREATE TABLE dataops.step_run (
     id               uuid        PRIMARY KEY,
@@ -55,10 +57,11 @@ CREATE TABLE dataops.step_run (
     error            text,
     hint             text,
     sqlstate         text,
+    note             text,
     UNIQUE (run, step, shard, attempt)
 );
 CREATE INDEX ON dataops.step_run (target) WHERE state = 'succeeded' AND changed_from IS NOT NULL;
-COMMENT ON TABLE dataops.step_run IS 'One attempt of one step in one run. [changed_from, changed_to) is the time range of the rows a model wrote.';
+COMMENT ON TABLE dataops.step_run IS 'One attempt of one step in one run. [changed_from, changed_to) is the time range of the rows a model wrote; note says what a reader should know of an attempt, however it ended.';
 
 CREATE TABLE dataops.interval (
     pipeline text        NOT NULL,

@@ -10,11 +10,6 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_file_validator';
 COMMENT ON FUNCTION dataops.dataops_file_validator(text[], oid) IS 'Checks the options of servers of dataops_file.';
 REVOKE ALL ON FUNCTION dataops.dataops_file_validator(text[], oid) FROM PUBLIC;
 
-CREATE FUNCTION dataops.dataops_postgres_validator(text[], oid) RETURNS void
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_postgres_validator';
-COMMENT ON FUNCTION dataops.dataops_postgres_validator(text[], oid) IS 'Checks the options of servers of dataops_postgres.';
-REVOKE ALL ON FUNCTION dataops.dataops_postgres_validator(text[], oid) FROM PUBLIC;
-
 CREATE FOREIGN DATA WRAPPER dataops_http NO HANDLER VALIDATOR dataops.dataops_http_validator;
 COMMENT ON FOREIGN DATA WRAPPER dataops_http IS 'An HTTP API: url, auth, auth_header, auth_format, auth_in, auth_param, user, max_body, timeout, connect_timeout, concurrency, rate, allow_addresses, ca.';
 GRANT USAGE ON FOREIGN DATA WRAPPER dataops_http TO @extowner@ WITH GRANT OPTION;
@@ -23,9 +18,40 @@ GRANT USAGE ON FOREIGN DATA WRAPPER dataops_http TO @extowner@ WITH GRANT OPTION
 CREATE FOREIGN DATA WRAPPER dataops_file NO HANDLER VALIDATOR dataops.dataops_file_validator;
 COMMENT ON FOREIGN DATA WRAPPER dataops_file IS 'An object store in files below dataops.file_root: prefix, staging_prefix.';
 
--- Tables are made and written with the rights of the pipeline's owner: a server of this one lends nothing.
+CREATE FUNCTION dataops.dataops_gcs_validator(text[], oid) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_gcs_validator';
+COMMENT ON FUNCTION dataops.dataops_gcs_validator(text[], oid) IS 'Checks the options of servers and user mappings of dataops_gcs.';
+REVOKE ALL ON FUNCTION dataops.dataops_gcs_validator(text[], oid) FROM PUBLIC;
+
+CREATE FOREIGN DATA WRAPPER dataops_gcs NO HANDLER VALIDATOR dataops.dataops_gcs_validator;
+COMMENT ON FOREIGN DATA WRAPPER dataops_gcs IS 'A bucket of Google Cloud Storage: bucket, prefix, staging_prefix, auth_server, timeout, connect_timeout.';
+GRANT USAGE ON FOREIGN DATA WRAPPER dataops_gcs TO @extowner@ WITH GRANT OPTION;
+
+CREATE FUNCTION dataops.dataops_bigquery_validator(text[], oid) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_bigquery_validator';
+COMMENT ON FUNCTION dataops.dataops_bigquery_validator(text[], oid) IS 'Checks the options of servers and user mappings of dataops_bigquery.';
+REVOKE ALL ON FUNCTION dataops.dataops_bigquery_validator(text[], oid) FROM PUBLIC;
+
+CREATE FOREIGN DATA WRAPPER dataops_bigquery NO HANDLER VALIDATOR dataops.dataops_bigquery_validator;
+COMMENT ON FOREIGN DATA WRAPPER dataops_bigquery IS 'A dataset of BigQuery: project, dataset, staging_dataset, location, auth_server, maximum_bytes_billed, timeout, connect_timeout.';
+GRANT USAGE ON FOREIGN DATA WRAPPER dataops_bigquery TO @extowner@ WITH GRANT OPTION;
+
+CREATE FUNCTION dataops.dataops_google_validator(text[], oid) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_google_validator';
+COMMENT ON FUNCTION dataops.dataops_google_validator(text[], oid) IS 'Checks the options of servers and user mappings of dataops_google.';
+REVOKE ALL ON FUNCTION dataops.dataops_google_validator(text[], oid) FROM PUBLIC;
+
+CREATE FOREIGN DATA WRAPPER dataops_google NO HANDLER VALIDATOR dataops.dataops_google_validator;
+COMMENT ON FOREIGN DATA WRAPPER dataops_google IS 'Credentials of Google that other servers name by auth_server; no options.';
+GRANT USAGE ON FOREIGN DATA WRAPPER dataops_google TO @extowner@ WITH GRANT OPTION;
+
+CREATE FUNCTION dataops.dataops_postgres_validator(text[], oid) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_postgres_validator';
+COMMENT ON FUNCTION dataops.dataops_postgres_validator(text[], oid) IS 'Checks the options of servers of dataops_postgres.';
+REVOKE ALL ON FUNCTION dataops.dataops_postgres_validator(text[], oid) FROM PUBLIC;
+
 CREATE FOREIGN DATA WRAPPER dataops_postgres NO HANDLER VALIDATOR dataops.dataops_postgres_validator;
-COMMENT ON FOREIGN DATA WRAPPER dataops_postgres IS 'A warehouse in schemas of this database: schema, staging_schema.';
+COMMENT ON FOREIGN DATA WRAPPER dataops_postgres IS 'A warehouse in this database: schema, staging_schema.';
 GRANT USAGE ON FOREIGN DATA WRAPPER dataops_postgres TO @extowner@ WITH GRANT OPTION;
 
 -- Raw tables are records as they came in: a correction belongs to a model, retention to dropping of partitions.

@@ -133,6 +133,17 @@ connection_find(const char *server, Oid owner)
 
 /* ---- limits of the network ---- */
 
+static List *
+list_append_unique_text(List *texts, char *text)
+{
+	ListCell   *cell;
+
+	foreach(cell, texts)
+		if (strcmp(lfirst(cell), text) == 0)
+			return texts;
+	return lappend(texts, text);
+}
+
 static bool
 is_range(const char *entry)
 {
@@ -203,62 +214,116 @@ admin_hosts(void)
 }
 
 static void
-check_reach(Connection *connection)
+check_reach(Connection *connection, const Url *url)
 {
 	ConnectionReach *reach = &connection->reach;
-	const char *host = connection->url.host;
 	List	   *narrowed = admin_hosts();
 
-	if ((reach->limit_hosts != NIL && !host_matches_any(host, reach->limit_hosts)) ||
-		(narrowed != NIL && !host_matches_any(host, narrowed)))
+	if ((reach->limit_hosts != NIL && !host_matches_any(url->host, reach->limit_hosts)) ||
+		(narrowed != NIL && !host_matches_any(url->host, narrowed)))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("host \"%s\" of connection \"%s\" is not allowed", host, connection->server),
+				errmsg("host \"%s\" of connection \"%s\" is not allowed", url->host,
+					   connection->server),
 				errhint("An administrator can add it to %s.",
 						narrowed != NIL ? "the setting \"allowed_hosts\" (dataops.set_setting()) "
 										  "and dataops.network_limit" :
 						"dataops.network_limit in the server's configuration"));
-	if (!connection->url.tls && !reach->plain_http)
+	if (!url->tls && !reach->plain_http)
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("connection \"%s\" must use https", connection->server),
 				errhint("An administrator can allow plain http by \"http://%s\" in "
-						"dataops.network_limit.", host));
+						"dataops.network_limit.", url->host));
+}
+
+void
+connection_allow(Connection *connection, const Url *url)
+{
+	ConnectionReach *reach = &connection->reach;
+
+	reach->hosts = list_append_unique_text(reach->hosts, url->host);
+	if (is_range(url->host))
+		reach->ranges = list_append_unique_text(reach->ranges, url->host);
+	reach->limit_hosts = reach->limit_ranges = NIL;
+	read_network_limit(url, reach);
+	check_reach(connection, url);
+	/* "*" has been seen to: to the gate it would be a host of that name */
+	if (host_matches_any("any.host", reach->limit_hosts))
+		reach->limit_hosts = NIL;
 }
 
 Connection *
 connection_open(const char *server, Oid owner)
 {
 	Connection *connection = connection_find(server, owner);
-	ConnectionReach *reach = &connection->reach;
 
 	if (strcmp(connection->wrapper, "dataops_http") != 0)
 		return connection;
-	reach->hosts = list_make1(connection->url.host);
-	reach->ranges = guc_list(option_text(connection->options, "allow_addresses", ""));
-	if (is_range(connection->url.host))
-		reach->ranges = lappend(reach->ranges, connection->url.host);
-	read_network_limit(&connection->url, reach);
-	check_reach(connection);
-	/* "*" has been seen to: to the gate it would be a host of that name */
-	if (host_matches_any("any.host", reach->limit_hosts))
-		reach->limit_hosts = NIL;
+	connection->reach.ranges = guc_list(option_text(connection->options, "allow_addresses", ""));
+	connection_allow(connection, &connection->url);
 	return connection;
+}
+
+/* ---- credentials ---- */
+
+pg_noreturn static void refuse_without_mapping(const Connection *connection);
+
+static void
+refuse_without_mapping(const Connection *connection)
+{
+	const char *role = GetUserNameFromId(connection->owner, true);
+
+	ereport(ERROR,
+			errcode(ERRCODE_UNDEFINED_OBJECT),
+			errmsg("connection \"%s\" has no credentials for role \"%s\"", connection->server,
+				   role),
+			errhint("CREATE USER MAPPING FOR %s SERVER %s OPTIONS (credentials 'env:NAME');",
+					quote_identifier(role), quote_identifier(connection->server)));
 }
 
 char *
 connection_secret(Connection *connection, MemoryContext memory)
 {
+	char	   *secret;
+
 	if (connection->auth == AUTH_NONE)
 		return NULL;
 	if (connection->reference == NULL)
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("connection \"%s\" has no credentials for role \"%s\"", connection->server,
-					   GetUserNameFromId(connection->owner, true)),
-				errhint("CREATE USER MAPPING FOR %s SERVER %s OPTIONS (credentials 'env:NAME');",
-						quote_identifier(GetUserNameFromId(connection->owner, true)),
-						quote_identifier(connection->server)));
-	return secret_resolve(connection->reference, connection->owner, connection->wrapper,
-						  connection->url.host, memory);
+		refuse_without_mapping(connection);
+	secret = secret_resolve(connection->reference, connection->owner, connection->wrapper,
+							connection->url.host, memory);
+	for (const char *at = secret; *at != '\0'; at++)
+		if ((unsigned char) *at < ' ' || *at == 0x7f)
+			ereport(ERROR,
+					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("what \"%s\" stands for holds control characters",
+						   connection->reference));
+	return secret;
+}
+
+bool
+connection_google_credentials(Connection *connection, const char *host, bool required,
+							  MemoryContext memory, char **credentials)
+{
+	const char *auth_server = option_text(connection->options, "auth_server", NULL);
+	Connection *holder = connection;
+
+	if (auth_server != NULL)
+	{
+		holder = connection_find(auth_server, connection->owner);
+		if (strcmp(holder->wrapper, "dataops_google") != 0)
+			ereport(ERROR,
+					errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					errmsg("auth_server \"%s\" of connection \"%s\" holds no credentials of Google",
+						   auth_server, connection->server),
+					errdetail("It is a server of %s.", holder->wrapper),
+					errhint("Use a server of dataops_google."));
+	}
+	if (holder->reference == NULL && !required)
+		return false;
+	if (holder->reference == NULL)
+		refuse_without_mapping(holder);
+	*credentials = secret_resolve(holder->reference, holder->owner, holder->wrapper, host, memory);
+	return true;
 }

@@ -54,7 +54,13 @@ typedef struct Connection
  */
 extern Connection *connection_open(const char *server, Oid owner);
 
-/* The same without checks of the network: for definitions, where only the rights count. */
+/*
+ * Lets the connection's requests go to the host of "url" as well, within the administrator's
+ * limits; 42501 when they exclude it.  "url" must live as long as the connection.
+ */
+extern void connection_allow(Connection *connection, const Url *url);
+
+/* As connection_open() without checks of the network: for definitions, where rights count. */
 extern Connection *connection_find(const char *server, Oid owner);
 
 /*
@@ -63,6 +69,14 @@ extern Connection *connection_find(const char *server, Oid owner);
  * when that is reset.  Needs a transaction.
  */
 extern char *connection_secret(Connection *connection, MemoryContext memory);
+
+/*
+ * The credentials for a service of Google at "host", of the connection's own mapping or of its
+ * auth_server's: JSON, or NULL for the machine's own identity.  False when there is no mapping and
+ * none is required, else 42704.  Rights and memory as for connection_secret().
+ */
+extern bool connection_google_credentials(Connection *connection, const char *host, bool required,
+										  MemoryContext memory, char **credentials);
 
 /* Does a host name match a pattern: a name, "*.suffix", or "*"? */
 extern bool connection_host_matches(const char *host, const char *pattern);

@@ -156,6 +156,17 @@ landing_cursor(Run *run, Step *step, const char *source, const char *shard)
 	return cursor;
 }
 
+void
+landing_forget_cursor(const char *source, const char *env)
+{
+	static const char sql[] = "DELETE FROM dataops.cursor WHERE source = $1 AND env = $2";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, source);
+	sql_add_text(&args, env);
+	sql_run_own(sql, &args);
+}
+
 LandedTotals
 landing_totals(Run *run, const char *source)
 {

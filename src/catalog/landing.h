@@ -88,6 +88,9 @@ extern void landing_quarantine(Run *run, Step *step, const BatchRow *batch,
 /* The row of "shard", or NULL when the source was never read. In CurrentMemoryContext. */
 extern CursorRow *landing_cursor(Run *run, Step *step, const char *source, const char *shard);
 
+/* Of a source whose raw table is made anew: it is read from its beginning again. */
+extern void landing_forget_cursor(const char *source, const char *env);
+
 extern LandedTotals landing_totals(Run *run, const char *source);
 
 /* "batch" may be NULL: the last one stays noted. */

@@ -17,6 +17,18 @@
 #include "core/compat.h"
 #include "core/uuid.h"
 
+/*
+ * The ids of what a run executes, as a subquery: pipeline, steps and checks, and the sources that
+ * it fetches.
+ */
+#define CURRENT_DEFINITIONS(pipeline_name, env_name) \
+	"(SELECT array_agg(p.definition ORDER BY p.kind, p.position) FROM dataops.deployment p " \
+	"WHERE p.env = " env_name " AND (p.pipeline = " pipeline_name " " \
+	" OR p.kind = 'pipeline' AND p.object = " pipeline_name " " \
+	" OR p.kind = 'source' AND p.object IN (SELECT d.spec->>'source' FROM dataops.deployment s " \
+	"  JOIN dataops.definition d ON d.id = s.definition WHERE s.kind = 'step' " \
+	"  AND s.pipeline = " pipeline_name " AND s.env = " env_name ")))"
+
 /* ---- queue and claim ---- */
 
 pg_uuid_t *
@@ -27,10 +39,8 @@ ledger_queue(Definition *pipeline, const char *env, TimeRange range, TimestampTz
 		"INSERT INTO dataops.run (id, pipeline, env, scheduled_for, from_ts, to_ts, steps, "
 		"definitions, "
 		" owner, requested_by, state, created_at) "
-		"SELECT $1, $2, $3, $4, $5, $6, $7, array_agg(p.definition "
-		"ORDER BY p.kind, p.position), $8::regrole, $9::name, 'queued', clock_timestamp() "
-		"FROM dataops.deployment p WHERE p.env = $3 "
-		"AND (p.pipeline = $2 OR p.kind = 'pipeline' AND p.object = $2)";
+		"SELECT $1, $2, $3, $4, $5, $6, $7, " CURRENT_DEFINITIONS("$2", "$3") ", "
+		"$8::regrole, $9::name, 'queued', clock_timestamp()";
 	SqlArgs		args = {0};
 	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
 
@@ -55,14 +65,57 @@ List *
 ledger_pending(const char *pipeline, const char *env, TimestampTz now)
 {
 	static const char sql[] =
-		"SELECT array_agg(id ORDER BY id) FROM dataops.run WHERE pipeline = $1 AND env = $2 "
-		"AND (state IN ('queued', 'running') OR state = 'waiting' AND next_attempt_at <= $3)";
+		"SELECT array_agg(id ORDER BY id) FROM dataops.run r WHERE pipeline = $1 AND env = $2 "
+		"AND (state IN ('queued', 'running') OR state = 'waiting' AND next_attempt_at <= $3) "
+		"AND " LEDGER_NOT_HELD;
 	SqlArgs		args = {0};
 
 	sql_add_text(&args, pipeline);
 	sql_add_text(&args, env);
 	sql_add_timestamptz(&args, now);
 	return sql_uuids(sql_run_own(sql, &args), 0, 1);
+}
+
+bool
+ledger_is_held(const char *pipeline, const char *env)
+{
+	static const char sql[] =
+		"SELECT EXISTS (SELECT FROM dataops.run WHERE holds AND pipeline = $1 AND env = $2)";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, pipeline);
+	sql_add_text(&args, env);
+	return sql_bool(sql_run_own(sql, &args), 0, 1);
+}
+
+bool
+ledger_release(const char *pipeline, const char *env)
+{
+	static const char sql[] =
+		"UPDATE dataops.run SET holds = false WHERE holds AND pipeline = $1 AND env = $2";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, pipeline);
+	sql_add_text(&args, env);
+	return sql_run_own(sql, &args)->count > 0;
+}
+
+List *
+ledger_requeue_held(const char *pipeline, const char *env)
+{
+	static const char sql[] =
+		"SELECT array_agg(id ORDER BY id) FROM dataops.run "
+		"WHERE holds AND pipeline = $1 AND env = $2";
+	SqlArgs		args = {0};
+	List	   *ids;
+	ListCell   *cell;
+
+	sql_add_text(&args, pipeline);
+	sql_add_text(&args, env);
+	ids = sql_uuids(sql_run_own(sql, &args), 0, 1);
+	foreach(cell, ids)
+		ledger_requeue(ledger_head(lfirst(cell)), true, NIL);
+	return ids;
 }
 
 static const char *const kind_names[] = {
@@ -128,11 +181,30 @@ load_pipeline(Run *run, Jsonb *spec)
 	run->hold = on_failure != NULL && strcmp(on_failure, "hold") == 0;
 }
 
-/* Fills run->steps, their checks and what the pipeline pins, from the versions the run stores. */
+/* Gives the step its checks, or the source that it fetches. */
+static void
+attach(Step *step, Definition *definition)
+{
+	if (step->target == NULL)
+		return;
+	if (definition->kind == DEFINITION_SOURCE)
+	{
+		if (step->kind == STEP_FETCH && strcmp(definition->object, step->target) == 0)
+			step->source = definition;
+	}
+	else if (step->kind != STEP_FETCH &&
+			 strcmp(spec_text_required(definition->spec, "target", "a check"), step->target) == 0)
+		step->checks = lappend(step->checks, definition);
+}
+
+/*
+ * Fills run->steps, their checks and sources and what the pipeline pins, from the versions the run
+ * stores.
+ */
 static void
 load_definitions(Run *run, List *definitions, List *only)
 {
-	List	   *checks = NIL;
+	List	   *attached = NIL;
 	ListCell   *cell;
 
 	foreach(cell, definitions)
@@ -140,8 +212,8 @@ load_definitions(Run *run, List *definitions, List *only)
 		Definition *definition = lfirst(cell);
 
 		check_same_owner(run, definition);
-		if (definition->kind == DEFINITION_CHECK)
-			checks = lappend(checks, definition);
+		if (definition->kind == DEFINITION_CHECK || definition->kind == DEFINITION_SOURCE)
+			attached = lappend(attached, definition);
 		else if (definition->kind == DEFINITION_PIPELINE)
 			load_pipeline(run, definition->spec);
 		else if (definition->kind == DEFINITION_STEP)
@@ -159,17 +231,25 @@ load_definitions(Run *run, List *definitions, List *only)
 		run->timezone = "UTC";
 	foreach(cell, run->steps)
 	{
-		Step	   *step = lfirst(cell);
 		ListCell   *other;
 
-		foreach(other, checks)
-		{
-			Definition *check = lfirst(other);
-			char	   *target = spec_text_required(check->spec, "target", "a check");
+		foreach(other, attached)
+			attach(lfirst(cell), lfirst(other));
+	}
+}
 
-			if (step->kind != STEP_FETCH && step->target && strcmp(target, step->target) == 0)
-				step->checks = lappend(step->checks, check);
-		}
+static void
+mark_redo(List *steps, List *names)
+{
+	ListCell   *cell;
+	ListCell   *name;
+
+	foreach(cell, steps)
+	{
+		Step	   *step = lfirst(cell);
+
+		foreach(name, names)
+			step->redo |= strcmp(step->name, lfirst(name)) == 0;
 	}
 }
 
@@ -191,7 +271,9 @@ take_over(const pg_uuid_t *id)
 		"UPDATE dataops.run SET state = 'failed', finished_at = clock_timestamp(), "
 		"sqlstate = '57P01', "
 		" error = format('interrupted %s times', resumes), "
-		" hint = format('SELECT dataops.retry(%L)', id) WHERE id = $1";
+		" hint = format('SELECT dataops.retry(%L)', id), "
+		" holds = EXISTS (SELECT FROM dataops.definition d WHERE d.id = ANY (definitions) "
+		"  AND d.kind = 'pipeline' AND d.spec->>'on_failure' = 'hold') WHERE id = $1";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 
@@ -210,7 +292,7 @@ Run *
 ledger_claim(const pg_uuid_t *id, MemoryContext memory)
 {
 	static const char sql[] =
-		"SELECT pipeline, env, owner, from_ts, to_ts, claim, definitions, steps "
+		"SELECT pipeline, env, owner, from_ts, to_ts, claim, definitions, steps, redo "
 		"FROM dataops.run WHERE id = $1";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
@@ -235,6 +317,7 @@ ledger_claim(const pg_uuid_t *id, MemoryContext memory)
 	only = sql_texts(rows, 0, 8);
 	run->partial = only != NIL;
 	load_definitions(run, definition_by_ids(sql_uuids(rows, 0, 7)), only);
+	mark_redo(run->steps, sql_texts(rows, 0, 9));
 	MemoryContextSwitchTo(previous);
 	return run;
 }
@@ -313,6 +396,23 @@ add_timestamptz_or_null(SqlArgs *args, TimestampTz value, bool is_set)
 		sql_add_null(args, TIMESTAMPTZOID);
 }
 
+void
+ledger_step_note(Run *run, Step *step, const char *note)
+{
+	static const char sql[] =
+		"UPDATE dataops.step_run SET note = CASE WHEN note IS NULL THEN $3 "
+		"WHEN length(note) < 1000 THEN note || '; ' || $3 "
+		"WHEN right(note, 10) = '; and more' THEN note ELSE note || '; and more' END "
+		"WHERE id = $1 AND claim = $2 AND state = 'running'";
+	SqlArgs		args = {0};
+
+	sql_add_uuid(&args, &step->step_run);
+	sql_add_int(&args, run->claim);
+	sql_add_text(&args, note);
+	if (sql_run_own(sql, &args)->count != 1)
+		claim_lost(run);
+}
+
 static const char *
 outcome_state(const StageResult *result)
 {
@@ -380,7 +480,7 @@ ledger_finish(Run *run, const RunEnd *end)
 	static const char sql[] =
 		"UPDATE dataops.run SET state = $3, failed_step = $4, error = $5, hint = $6, "
 		"sqlstate = $7, "
-		" next_attempt_at = $8, cancel_requested = false, "
+		" next_attempt_at = $8, cancel_requested = false, holds = $9 AND $3 = 'failed', "
 		" finished_at = CASE $3 WHEN 'waiting' THEN NULL ELSE clock_timestamp() END "
 		"WHERE id = $1 AND claim = $2 AND state = 'running'";
 	SqlArgs		args = {0};
@@ -393,6 +493,7 @@ ledger_finish(Run *run, const RunEnd *end)
 	sql_add_text(&args, end->hint);
 	sql_add_text(&args, end->sqlstate);
 	add_timestamptz_or_null(&args, end->next_attempt_at, end->next_attempt_at != 0);
+	sql_add_bool(&args, run->hold);
 	if (sql_run_own(sql, &args)->count != 1)
 		claim_lost(run);
 }
@@ -481,11 +582,9 @@ ledger_requeue(const RunHead *head, bool current, List *redo)
 {
 	static const char sql[] =
 		"UPDATE dataops.run r SET state = 'queued', resumes = 0, cancel_requested = false, "
-		"redo = $3, "
+		"redo = $3, holds = false, "
 		" redo_claim = claim, next_attempt_at = NULL, definitions = CASE WHEN $2 "
-		"  THEN (SELECT array_agg(p.definition ORDER BY p.kind, p.position) "
-		"   FROM dataops.deployment p WHERE p.env = r.env AND (p.pipeline = r.pipeline "
-		"   OR p.kind = 'pipeline' AND p.object = r.pipeline)) ELSE definitions END "
+		"  THEN " CURRENT_DEFINITIONS("r.pipeline", "r.env") " ELSE definitions END "
 		"WHERE id = $1 AND claim = $4";
 	SqlArgs		args = {0};
 
@@ -533,10 +632,11 @@ CancelOutcome
 ledger_request_cancel(const pg_uuid_t *id)
 {
 	static const char sql[] =
-		"UPDATE dataops.run SET cancel_requested = (state = 'running'), "
+		"UPDATE dataops.run SET cancel_requested = (state = 'running'), holds = false, "
 		" finished_at = CASE state WHEN 'running' THEN NULL ELSE clock_timestamp() END, "
 		" state = CASE state WHEN 'running' THEN state ELSE 'cancelled' END "
-		"WHERE id = $1 AND state IN ('queued', 'waiting', 'running') RETURNING cancel_requested";
+		"WHERE id = $1 AND (state IN ('queued', 'waiting', 'running') OR holds) "
+		"RETURNING cancel_requested";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 

@@ -27,15 +27,17 @@ typedef struct TimeRange
 #define LEDGER_MAX_RESUMES 3
 
 /*
- * A new run in state queued over "range", with the current definitions of the pipeline.  "steps"
- * (char *) restricts it, NIL means all; scheduled_for 0 means by hand.
+ * A new run in state queued over "range", with the current definitions of the pipeline and of the
+ * sources that it fetches.  "steps" (char *) restricts it, NIL means all; scheduled_for 0 means by
+ * hand.
  */
 extern pg_uuid_t *ledger_queue(Definition *pipeline, const char *env, TimeRange range,
 							   TimestampTz scheduled_for, List *steps);
 
 /*
  * Runs of the pipeline that somebody who holds its lock should execute now, oldest first: dead
- * ones, queued ones, waiting ones that are due at "now".  List of pg_uuid_t *.
+ * ones, queued ones, waiting ones that are due at "now"; none while the pipeline is held.  List of
+ * pg_uuid_t *.
  */
 extern List *ledger_pending(const char *pipeline, const char *env, TimestampTz now);
 
@@ -45,6 +47,26 @@ extern List *ledger_pending(const char *pipeline, const char *env, TimestampTz n
  * "memory"; NULL when it has ended meanwhile or was interrupted too often (it is failed then).
  */
 extern Run *ledger_claim(const pg_uuid_t *id, MemoryContext memory);
+
+/*
+ * A failed run of a pipeline with on_failure "hold" holds it: nothing of the pipeline is pending
+ * until a person acts.  Retrying and cancelling that run, and ledger_release(), end the hold.  The
+ * condition is for statements about dataops.run AS r.
+ */
+#define LEDGER_NOT_HELD \
+	"NOT EXISTS (SELECT FROM dataops.run h WHERE h.holds AND h.pipeline = r.pipeline " \
+	"AND h.env = r.env)"
+
+extern bool ledger_is_held(const char *pipeline, const char *env);
+
+/* Ends the hold, the failed run stays failed.  False when there was none. */
+extern bool ledger_release(const char *pipeline, const char *env);
+
+/*
+ * Ends the hold by putting the run that holds back to queued, with the current definitions, so that
+ * it comes before what was queued behind it.  Returns its id (pg_uuid_t *), or NIL.
+ */
+extern List *ledger_requeue_held(const char *pipeline, const char *env);
 
 /* The name of a kind of step, as in its document. */
 extern const char *ledger_kind_name(StepKind kind);
@@ -62,6 +84,12 @@ extern StepStatus ledger_step_status(Run *run, const char *step, TimestampTz *ne
 /* Begins an attempt: sets step->step_run, step->attempt and step->failures. */
 extern void ledger_step_start(Run *run, Step *step);
 
+/*
+ * Adds a note to the attempt in hand, for who reads the ledger later: what is worth knowing however
+ * the attempt ends. Beyond some thousand characters it only says that there is more.
+ */
+extern void ledger_step_note(Run *run, Step *step, const char *note);
+
 /* Ends the attempt with what the stage returned. */
 extern void ledger_step_finish(Run *run, Step *step, const StageResult *result);
 
@@ -77,6 +105,7 @@ typedef struct RunEnd
 	const char *hint;
 	const char *sqlstate;
 	TimestampTz next_attempt_at;
+	bool		drained;		/* of a loop: nothing was pending when it looked last */
 } RunEnd;
 
 extern void ledger_finish(Run *run, const RunEnd *end);
@@ -128,7 +157,7 @@ extern void ledger_skip_step(const pg_uuid_t *id, const char *step, const char *
 typedef enum CancelOutcome
 {
 	CANCEL_TOO_LATE,			/* it had ended */
-	CANCEL_DONE,				/* it was only queued or waiting, and is cancelled now */
+	CANCEL_DONE,				/* it was queued or waiting, or held its pipeline; cancelled now */
 	CANCEL_REQUESTED			/* it is running; whoever works on it obeys */
 } CancelOutcome;
 

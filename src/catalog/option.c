@@ -42,7 +42,7 @@ typedef struct WrapperRules
 	const char *wrapper;
 	const OptionRule *server;
 	int			nserver;
-	const char *required;		/* server option, or NULL */
+	const char *required[2];	/* server options; NULL behind the last */
 	bool		has_mapping;
 } WrapperRules;
 
@@ -226,6 +226,15 @@ check_bytes(const char *name, const char *value)
 }
 
 static void
+check_size(const char *name, const char *value)
+{
+	size_t		length = strlen(value);
+
+	if (length == 0 || length > 18 || strspn(value, "0123456789") != length)
+		refuse_value(name, value, "a number of bytes");
+}
+
+static void
 check_ms(const char *name, const char *value)
 {
 	int			result;
@@ -298,16 +307,6 @@ check_prefix(const char *name, const char *value)
 	check_printable(name, value);
 }
 
-/* As it stands in pg_namespace, not as an SQL identifier. */
-static void
-check_schema(const char *name, const char *value)
-{
-	check_printable(name, value);
-	if (*value == '\0' || strlen(value) >= NAMEDATALEN || strncmp(value, "pg_", 3) == 0 ||
-		strcmp(value, "information_schema") == 0 || strcmp(value, "dataops") == 0)
-		refuse_value(name, value, "the name of a schema for tables of your own");
-}
-
 /* env:NAME, file:/path, secret:NAME or metadata. */
 static void
 check_reference(const char *name, const char *value)
@@ -333,6 +332,48 @@ check_reference(const char *name, const char *value)
 				errhidestmt(true));
 }
 
+/* A bucket of Google Cloud Storage ("Bucket naming guidelines"). */
+static void
+check_bucket(const char *name, const char *value)
+{
+	size_t		length = strlen(value);
+
+	if (length < 3 || length > 222 || !isalnum((unsigned char) value[0]) ||
+		!isalnum((unsigned char) value[length - 1]) ||
+		strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != length)
+		refuse_value(name, value, "a bucket's name, as acme-raw");
+}
+
+/* A project, or "domain.com:project"; a location. */
+static void
+check_project(const char *name, const char *value)
+{
+	size_t		length = strlen(value);
+
+	if (length == 0 || length > 100 ||
+		strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.:") !=
+		length)
+		refuse_value(name, value, "letters, digits and -");
+}
+
+static void
+check_dataset(const char *name, const char *value)
+{
+	size_t		length = strlen(value);
+
+	if (length == 0 || length > 1024 ||
+		strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") != length)
+		refuse_value(name, value, "letters, digits and _");
+}
+
+static void
+check_identifier(const char *name, const char *value)
+{
+	if (*value == '\0' || strlen(value) >= NAMEDATALEN)
+		refuse_value(name, value, "a name of 1 to 63 bytes");
+	check_printable(name, value);
+}
+
 /* ---- the validators ---- */
 
 static const OptionRule http_server[] = {
@@ -347,22 +388,43 @@ static const OptionRule file_server[] = {
 	{"prefix", check_prefix}, {"staging_prefix", check_prefix}
 };
 
+static const OptionRule gcs_server[] = {
+	{"bucket", check_bucket}, {"prefix", check_prefix}, {"staging_prefix", check_prefix},
+	{"auth_server", check_identifier}, {"timeout", check_ms}, {"connect_timeout", check_ms}
+};
+
+static const OptionRule bigquery_server[] = {
+	{"project", check_project}, {"dataset", check_dataset}, {"staging_dataset", check_dataset},
+	{"location", check_project}, {"auth_server", check_identifier},
+	{"maximum_bytes_billed", check_size}, {"timeout", check_ms}, {"connect_timeout", check_ms}
+};
+
 static const OptionRule postgres_server[] = {
-	{"schema", check_schema}, {"staging_schema", check_schema}
+	{"schema", check_identifier}, {"staging_schema", check_identifier}
 };
 
 static const OptionRule mapping[] = {{"credentials", check_reference}};
 
 static const WrapperRules http_rules = {
-	"dataops_http", http_server, lengthof(http_server), "url", true
+	"dataops_http", http_server, lengthof(http_server), {"url"}, true
 };
 
 static const WrapperRules file_rules = {
-	"dataops_file", file_server, lengthof(file_server), NULL, false
+	"dataops_file", file_server, lengthof(file_server), {NULL}, false
 };
 
+static const WrapperRules gcs_rules = {
+	"dataops_gcs", gcs_server, lengthof(gcs_server), {"bucket"}, true
+};
+
+static const WrapperRules bigquery_rules = {
+	"dataops_bigquery", bigquery_server, lengthof(bigquery_server), {"project", "dataset"}, true
+};
+
+static const WrapperRules google_rules = {"dataops_google", NULL, 0, {NULL}, true};
+
 static const WrapperRules postgres_rules = {
-	"dataops_postgres", postgres_server, lengthof(postgres_server), "schema", false
+	"dataops_postgres", postgres_server, lengthof(postgres_server), {"schema"}, false
 };
 
 static void
@@ -434,11 +496,12 @@ validate(const WrapperRules *rules, List *options, Oid catalog)
 
 	foreach(cell, options)
 		check_option(rules, where, lfirst_node(DefElem, cell), known, nknown);
-	if (of_server && rules->required != NULL && option_text(options, rules->required, NULL) == NULL)
-		ereport(ERROR,
-				errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
-				errmsg("option \"%s\" of a server of %s is missing", rules->required,
-					   rules->wrapper));
+	for (int i = 0; of_server && i < lengthof(rules->required) && rules->required[i] != NULL; i++)
+		if (option_text(options, rules->required[i], NULL) == NULL)
+			ereport(ERROR,
+					errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+					errmsg("option \"%s\" of a server of %s is missing", rules->required[i],
+						   rules->wrapper));
 	if (of_server && rules == &http_rules)
 		check_http_together(options);
 	if (of_mapping && rules == &http_rules &&
@@ -449,30 +512,20 @@ validate(const WrapperRules *rules, List *options, Oid catalog)
 				errhint("Use 'env:NAME', 'file:/path' or 'secret:NAME'."));
 }
 
-PG_FUNCTION_INFO_V1(dataops_http_validator);
-PG_FUNCTION_INFO_V1(dataops_file_validator);
-PG_FUNCTION_INFO_V1(dataops_postgres_validator);
-PGDLLEXPORT Datum dataops_http_validator(PG_FUNCTION_ARGS);
-PGDLLEXPORT Datum dataops_file_validator(PG_FUNCTION_ARGS);
-PGDLLEXPORT Datum dataops_postgres_validator(PG_FUNCTION_ARGS);
+/* The server tells a validator options and catalog, not the wrapper: each has its own. */
+#define DEFINE_VALIDATOR(function, rules) \
+	PG_FUNCTION_INFO_V1(function); \
+	PGDLLEXPORT Datum function(PG_FUNCTION_ARGS); \
+	Datum \
+	function(PG_FUNCTION_ARGS) \
+	{ \
+		validate(&rules, untransformRelOptions(PG_GETARG_DATUM(0)), PG_GETARG_OID(1)); \
+		PG_RETURN_VOID(); \
+	}
 
-Datum
-dataops_http_validator(PG_FUNCTION_ARGS)
-{
-	validate(&http_rules, untransformRelOptions(PG_GETARG_DATUM(0)), PG_GETARG_OID(1));
-	PG_RETURN_VOID();
-}
-
-Datum
-dataops_file_validator(PG_FUNCTION_ARGS)
-{
-	validate(&file_rules, untransformRelOptions(PG_GETARG_DATUM(0)), PG_GETARG_OID(1));
-	PG_RETURN_VOID();
-}
-
-Datum
-dataops_postgres_validator(PG_FUNCTION_ARGS)
-{
-	validate(&postgres_rules, untransformRelOptions(PG_GETARG_DATUM(0)), PG_GETARG_OID(1));
-	PG_RETURN_VOID();
-}
+DEFINE_VALIDATOR(dataops_http_validator, http_rules)
+DEFINE_VALIDATOR(dataops_file_validator, file_rules)
+DEFINE_VALIDATOR(dataops_gcs_validator, gcs_rules)
+DEFINE_VALIDATOR(dataops_bigquery_validator, bigquery_rules)
+DEFINE_VALIDATOR(dataops_google_validator, google_rules)
+DEFINE_VALIDATOR(dataops_postgres_validator, postgres_rules)

@@ -20,6 +20,7 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "catalog/landing.h"
 #include "catalog/sql.h"
 
 char *
@@ -170,12 +171,14 @@ raw_table_ensure(const char *source, const char *env, Oid owner)
 	TimestampTz end;
 	char	   *month;
 	Oid			table;
+	bool		anew;
 
 	SPI_connect();
 	if (!OidIsValid(get_namespace_oid(schema, true)))
 		run_ddl(psprintf("CREATE SCHEMA %s", quote_identifier(schema)));
 	table = raw_table_find(source, env);
-	if (OidIsValid(table))
+	anew = !OidIsValid(table);
+	if (!anew)
 		check_is_raw(table, source, owner);
 	else
 	{
@@ -188,5 +191,8 @@ raw_table_ensure(const char *source, const char *env, Oid owner)
 	(void) ensure_partition(table, end);
 	SPI_finish();
 	sql_leave(&before);
+	/* what an earlier table of that name had taken in is not in this one */
+	if (anew)
+		landing_forget_cursor(source, env);
 	return table;
 }

@@ -28,7 +28,9 @@ extern Oid	raw_table_find(const char *source, const char *env);
 
 /*
  * Makes schema and table as "owner" unless they are there, with partitions for this month and the
- * next.  Throws 42P07 when something else has that name, 42501 when the owner may not create it.
+ * next.  A table that is made has none of the records that came before: cursor and validators of
+ * the source are forgotten then.  Throws 42P07 when something else has that name, 42501 when the
+ * owner may not create it.
  */
 extern Oid	raw_table_ensure(const char *source, const char *env, Oid owner);
 

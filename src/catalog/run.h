@@ -35,6 +35,8 @@ typedef struct Step
 	char	   *hash;			/* of the definition */
 	List	   *after;			/* names of the steps it waits for (char *), inputs included */
 	List	   *checks;			/* of its target: Definition * of kind check */
+	struct Definition *source;	/* of a fetch, as the run stores it; NULL: take the current one */
+	bool		redo;			/* a person asked for it to be done again */
 	/* the attempt in hand */
 	pg_uuid_t	step_run;
 	int			attempt;
@@ -56,7 +58,7 @@ typedef struct Run
 	bool		guarded;		/* an error now is caught by the step's guard */
 	List	   *steps;			/* Step *, as defined; plan_order() sorts them by "after" */
 	bool		partial;		/* restricted to some steps: its interval is not done by it */
-	bool		hold;			/* after a failure nothing more of the pipeline runs */
+	bool		hold;			/* its failure keeps the pipeline still until a person acts */
 	MemoryContext memory;		/* lives as long as the run; never a transaction's context */
 	MemoryContext step_memory;	/* lives as long as the attempt in hand, however it ends */
 	TimestampTz deadline;		/* 0: none */

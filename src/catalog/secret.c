@@ -32,37 +32,6 @@
 #define SECRET_MAX	65536		/* bytes of one secret */
 #define KEY_BYTES	CRYPTO_KEY_LENGTH
 
-/* ---- memory that is wiped ---- */
-
-typedef struct SecretMemory
-{
-	MemoryContextCallback release;
-	size_t		length;
-	char		bytes[FLEXIBLE_ARRAY_MEMBER];
-} SecretMemory;
-
-static void
-secret_wipe(void *arg)
-{
-	SecretMemory *memory = arg;
-
-	crypto_wipe(memory->bytes, memory->length);
-}
-
-static char *
-secret_copy(MemoryContext context, const char *bytes, size_t length)
-{
-	SecretMemory *memory = MemoryContextAlloc(context, offsetof(SecretMemory, bytes) + length + 1);
-
-	memory->length = length;
-	memory->release.func = secret_wipe;
-	memory->release.arg = memory;
-	MemoryContextRegisterResetCallback(context, &memory->release);
-	memcpy(memory->bytes, bytes, length);
-	memory->bytes[length] = '\0';
-	return memory->bytes;
-}
-
 /* ---- what was allowed ---- */
 
 static bool
@@ -243,7 +212,7 @@ open_stored(const char *name, MemoryContext memory)
 				errcode(ERRCODE_DATA_CORRUPTED),
 				errmsg("secret \"%s\" cannot be opened with this server's key", name),
 				errhint("Set it again by SELECT dataops.set_secret(name, value)."));
-	copy = secret_copy(memory, plain, length);
+	copy = crypto_copy_secret(memory, plain, length);
 	crypto_wipe(plain, length);
 	return copy;
 }
@@ -255,7 +224,7 @@ open_file(const char *path, const char *reference, MemoryContext memory)
 	char	   *bytes = read_file(path, SECRET_MAX,
 								  psprintf("the file of reference \"%s\"", reference),
 								  &length);
-	char	   *copy = secret_copy(memory, bytes, without_newlines(bytes, length));
+	char	   *copy = crypto_copy_secret(memory, bytes, without_newlines(bytes, length));
 
 	crypto_wipe(bytes, length);
 	return copy;
@@ -271,7 +240,7 @@ open_environment(const char *name, MemoryContext memory)
 				errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("the server's environment has no \"%s\"", name),
 				errhint("It is read from the environment that the server was started with."));
-	return secret_copy(memory, value, strlen(value));
+	return crypto_copy_secret(memory, value, strlen(value));
 }
 
 char *
@@ -286,15 +255,21 @@ secret_resolve(const char *reference, Oid role, const char *wrapper, const char 
 	else
 	{
 		check_surroundings(reference);
+		if (strcmp(reference, "metadata") == 0)
+			return NULL;
 		secret = strncmp(reference, "env:", 4) == 0 ?
 			open_environment(reference + 4, memory) : open_file(reference + 5, reference, memory);
 	}
-	for (const char *at = secret; *at != '\0'; at++)
-		if ((unsigned char) *at < ' ' || *at == 0x7f)
-			ereport(ERROR,
-					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("what \"%s\" stands for holds control characters", reference));
 	return secret;
+}
+
+char *
+secret_file(const char *path, MemoryContext memory)
+{
+	char	   *reference = psprintf("file:%s", path);
+
+	check_surroundings(reference);
+	return open_file(path, reference, memory);
 }
 
 /* ---- the functions ---- */
@@ -389,12 +364,29 @@ static void
 check_reference_form(const char *reference)
 {
 	if (strncmp(reference, "env:", 4) != 0 && strncmp(reference, "file:/", 6) != 0 &&
-		strncmp(reference, "secret:", 7) != 0)
+		strncmp(reference, "secret:", 7) != 0 && strcmp(reference, "metadata") != 0)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("invalid reference"),
-				errhint("A reference is 'env:NAME', 'file:/path' or 'secret:NAME'."),
+				errhint("A reference is 'env:NAME', 'file:/path', 'secret:NAME' or 'metadata'."),
 				errhidestmt(true));
+}
+
+static void
+check_takes_references(const char *wrapper)
+{
+	static const char *const wrappers[] = {
+		"dataops_http", "dataops_gcs", "dataops_bigquery", "dataops_google"
+	};
+
+	for (int i = 0; i < lengthof(wrappers); i++)
+		if (strcmp(wrapper, wrappers[i]) == 0)
+			return;
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("connections of \"%s\" take no references", wrapper),
+			errhint("References are for dataops_http, dataops_gcs, dataops_bigquery and "
+					"dataops_google."));
 }
 
 Datum
@@ -406,11 +398,7 @@ dataops_grant_reference(PG_FUNCTION_ARGS)
 	char	   *wrapper = text_to_cstring(PG_GETARG_TEXT_PP(2));
 
 	check_reference_form(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	if (strcmp(wrapper, "dataops_http") != 0)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("connections of \"%s\" take no references", wrapper),
-				errhint("References are for dataops_http."));
+	check_takes_references(wrapper);
 	change_grant(fcinfo, sql, "grant reference");
 	PG_RETURN_VOID();
 }

@@ -14,8 +14,11 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 
 #define SEAL_MAX	(1024 * 1024)
+#define RSA_BITS_MIN	1024
+#define RSA_BITS_MAX	8192
 
 pg_noreturn static void throw_failure(const char *what);
 
@@ -152,8 +155,110 @@ crypto_open(const uint8 key[CRYPTO_KEY_LENGTH], CryptoBytes sealed, CryptoBytes 
 	return (char *) plain;
 }
 
+/* --- signatures --- */
+
+/* Without it the library would ask at the terminal for the passphrase of an encrypted key. */
+static int
+no_passphrase(char *buffer, int size, int writing, void *arg)
+{
+	return -1;
+}
+
+/* The key, the caller's to free; NULL and *why when it is none to sign with. Does not throw. */
+static EVP_PKEY *
+rsa_key_read(const char *pem, const char **why)
+{
+	BIO		   *bio = BIO_new_mem_buf(pem, -1);
+	EVP_PKEY   *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+
+	BIO_free(bio);
+	ERR_clear_error();
+	*why = NULL;
+	if (key == NULL)
+		*why = "is no private key in PEM form, or is encrypted";
+	else if (EVP_PKEY_base_id(key) != EVP_PKEY_RSA)
+		*why = "is not an RSA key";
+	else if (EVP_PKEY_bits(key) < RSA_BITS_MIN || EVP_PKEY_bits(key) > RSA_BITS_MAX)
+		*why = "is an RSA key of a size that is not in use";
+	if (*why == NULL)
+		return key;
+	EVP_PKEY_free(key);
+	return NULL;
+}
+
+bool
+crypto_rsa_key_check(const char *pem, const char **why)
+{
+	EVP_PKEY   *key = rsa_key_read(pem, why);
+
+	EVP_PKEY_free(key);
+	return *why == NULL;
+}
+
+uint8 *
+crypto_sign_rs256(const char *pem, CryptoBytes input, size_t *length)
+{
+	uint8		signature[RSA_BITS_MAX / 8];
+	const char *why;
+	EVP_PKEY   *key = rsa_key_read(pem, &why);
+	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	uint8	   *copy;
+	bool		done;
+
+	*length = sizeof(signature);
+	done = key != NULL && digest != NULL &&
+		EVP_DigestSignInit(digest, NULL, EVP_sha256(), NULL, key) == 1 &&
+		EVP_DigestSign(digest, signature, length, input.data, input.length) == 1;
+	EVP_MD_CTX_free(digest);
+	EVP_PKEY_free(key);
+	if (!done)
+		throw_failure("sign with an RSA key");
+	copy = palloc(*length);
+	memcpy(copy, signature, *length);
+	return copy;
+}
+
+/* --- memory that is wiped --- */
+
 void
 crypto_wipe(void *secret, size_t length)
 {
 	OPENSSL_cleanse(secret, length);
+}
+
+typedef struct SecretMemory
+{
+	MemoryContextCallback release;
+	void	   *bytes;
+	size_t		length;
+} SecretMemory;
+
+static void
+secret_memory_release(void *arg)
+{
+	SecretMemory *memory = arg;
+
+	crypto_wipe(memory->bytes, memory->length);
+}
+
+void
+crypto_wipe_with(MemoryContext owner, void *secret, size_t length)
+{
+	SecretMemory *memory = MemoryContextAlloc(owner, sizeof(SecretMemory));
+
+	memory->bytes = secret;
+	memory->length = length;
+	memory->release.func = secret_memory_release;
+	memory->release.arg = memory;
+	MemoryContextRegisterResetCallback(owner, &memory->release);
+}
+
+char *
+crypto_copy_secret(MemoryContext owner, const char *bytes, size_t length)
+{
+	char	   *copy = MemoryContextAllocZero(owner, length + 1);
+
+	crypto_wipe_with(owner, copy, length);
+	memcpy(copy, bytes, length);
+	return copy;
 }

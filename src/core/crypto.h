@@ -1,6 +1,6 @@
 /*
  * crypto.h
- *	  Digests, and sealing of secrets with AES-256-GCM.
+ *	  Digests, sealing of secrets with AES-256-GCM, signatures, and memory that is wiped.
  *
  * Failures of the library are thrown (XX000, with its text as detail).
  *
@@ -44,7 +44,25 @@ extern bytea *crypto_seal(const uint8 key[CRYPTO_KEY_LENGTH], CryptoBytes plain,
 extern char *crypto_open(const uint8 key[CRYPTO_KEY_LENGTH], CryptoBytes sealed,
 						 CryptoBytes context, size_t *length);
 
+/*
+ * Can "pem" make RS256 signatures? Only an RSA private key that is not encrypted, of a size that is
+ * in use, can. If not, *why is the rest of a sentence about it, a constant text.
+ */
+extern bool crypto_rsa_key_check(const char *pem, const char **why);
+
+/*
+ * The RS256 signature (RFC 7518, section 3.3) of "input" by a key that passed the check, in
+ * CurrentMemoryContext.
+ */
+extern uint8 *crypto_sign_rs256(const char *pem, CryptoBytes input, size_t *length);
+
 /* Overwrite a secret; not optimised away. */
 extern void crypto_wipe(void *secret, size_t length);
+
+/* The same when "owner", in which the secret lies, is reset or deleted. */
+extern void crypto_wipe_with(MemoryContext owner, void *secret, size_t length);
+
+/* A copy in "owner", wiped with it; a zero byte follows it. */
+extern char *crypto_copy_secret(MemoryContext owner, const char *bytes, size_t length);
 
 #endif

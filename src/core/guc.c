@@ -15,6 +15,7 @@
 
 char	   *guc_file_root = "";
 char	   *guc_network_limit = "";
+char	   *guc_google_endpoints = "";
 char	   *guc_env_allowed = "";
 char	   *guc_secret_key_file = "";
 int			guc_export_part_size = 64 * 1024;
@@ -42,11 +43,16 @@ guc_define(void)
 				 "allow_addresses may reach it, although private, loopback and link-local "
 				 "addresses are otherwise refused; once one is given, no other address is reached. "
 				 "Empty: every host with a public address, over https.", &guc_network_limit);
+	define_guard("dataops.google_endpoints",
+				 "Addresses to use in place of Google's own.",
+				 "Comma-separated, as \"storage=http://127.0.0.1:4443\", for storage, bigquery, "
+				 "oauth2, sts, iamcredentials and metadata. Credentials never go over http to "
+				 "another machine. Empty: Google's.", &guc_google_endpoints);
 	define_guard("dataops.env_allowed",
 				 "What references of user mappings may name in the server's environment and file "
 				 "system.",
-				 "Comma-separated: NAME for env:NAME, and file:/absolute/path for the reference of "
-				 "that spelling.",
+				 "Comma-separated: NAME for env:NAME, file:/absolute/path for the reference of "
+				 "that spelling, metadata for the identity that the machine has at Google.",
 				 &guc_env_allowed);
 	define_guard("dataops.secret_key_file",
 				 "File with the key that seals the secrets of dataops.set_secret().",

@@ -15,7 +15,8 @@
 /* All are "" when unset, never NULL. */
 extern char *guc_file_root;			/* the folder that holds all file stores; "": none */
 extern char *guc_network_limit;		/* see guc.c for the syntax */
-extern char *guc_env_allowed;		/* comma-separated: NAME and file:/absolute/path */
+extern char *guc_google_endpoints;	/* "service=origin", comma-separated */
+extern char *guc_env_allowed;		/* NAME, file:/absolute/path, metadata */
 extern char *guc_secret_key_file;	/* 32 bytes, or 64 hex digits */
 
 extern int	guc_export_part_size;	/* kB, as stored: a part of an export is closed then */

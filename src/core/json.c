@@ -10,6 +10,8 @@
  */
 #include "core/json.h"
 
+#include <malloc.h>
+
 #include "core/error.h"
 #include "utils/memutils.h"
 
@@ -34,12 +36,23 @@ reply_release(void *arg)
 	reply->root = NULL;
 }
 
+/* Whatever the library gives back, its scratch memory too: it does not know what is secret. */
+static void
+free_wiped(void *memory)
+{
+	if (memory != NULL)
+		explicit_bzero(memory, malloc_usable_size(memory));
+	free(memory);
+}
+
 /* A reply that holds nothing yet, with its release armed. */
 static JsonReply *
 reply_create(MemoryContext owner)
 {
 	JsonReply  *reply = MemoryContextAllocZero(owner, sizeof(JsonReply));
 
+	/* for the whole process: memory of other users of the library is malloc's too */
+	json_set_alloc_funcs(malloc, free_wiped);
 	reply->release.func = reply_release;
 	reply->release.arg = reply;
 	MemoryContextRegisterResetCallback(owner, &reply->release);
@@ -143,6 +156,22 @@ json_reply_int64(const JsonReply *reply, const char *path, int64 *value)
 	errno = 0;
 	*value = strtoll(digits, &end, 10);
 	return end != digits && *end == '\0' && errno == 0;
+}
+
+bool
+json_reply_member(const JsonReply *reply, const char *path, int index, const char **name,
+				  const char **text)
+{
+	json_t	   *object = find_node(reply->root, path);
+	void	   *member = json_object_iter(object);	/* NULL for what is no object */
+
+	for (int i = 0; i < index && member != NULL; i++)
+		member = json_object_iter_next(object, member);
+	if (member == NULL)
+		return false;
+	*name = json_object_iter_key(member);
+	*text = json_string_value(json_object_iter_value(member));
+	return true;
 }
 
 char *

@@ -2,7 +2,8 @@
  * json.h
  *	  Reading the small JSON replies of services: error bodies, tokens, job states.
  *
- * Not for data: numbers lose digits here. Data goes to jsonb as received.
+ * Not for data: numbers lose digits here. Data goes to jsonb as received. What a reply held is
+ * wiped when it is freed: it may be a token, or credentials.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -29,6 +30,13 @@ extern const char *json_reply_text(const JsonReply *reply, const char *path);
 
 /* An integer, also one written as a string as Google does; false when there is none. */
 extern bool json_reply_int64(const JsonReply *reply, const char *path, int64 *value);
+
+/*
+ * The name and the text of member number "index" (from 0) of the object at the path; *text is NULL
+ * when the member is no string. False when the object has no more members, or there is none.
+ */
+extern bool json_reply_member(const JsonReply *reply, const char *path, int index,
+							  const char **name, const char **text);
 
 /*
  * The sentence for people in an error body of one of the common shapes, as error_clean makes it, in

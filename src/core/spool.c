@@ -139,10 +139,17 @@ spool_write(Spool *spool, const char *bytes, size_t length)
 void
 spool_rewind(Spool *spool)
 {
+	spool_seek(spool, 0);
+}
+
+void
+spool_seek(Spool *spool, uint64 position)
+{
 	if (spool->file >= 0 && !spool->reading)
 		spool_to_file(spool);
 	spool->reading = true;
-	spool->position = 0;
+	Assert(position <= spool_size(spool));
+	spool->position = position;
 }
 
 bool
@@ -155,8 +162,8 @@ spool_read(Spool *spool, const char **bytes, size_t *length)
 		return false;
 	if (spool->file < 0)
 	{
-		*bytes = spool->memory;
-		*length = spool->used;
+		*bytes = spool->memory + spool->position;
+		*length = spool->used - spool->position;
 		spool->position = spool->used;
 		return true;
 	}

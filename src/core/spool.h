@@ -31,6 +31,9 @@ extern void spool_write(Spool *spool, const char *bytes, size_t length);
 /* From here on (again) reading, from the first byte. Must be called before the first read. */
 extern void spool_rewind(Spool *spool);
 
+/* The same from the byte at "position" on, which is at most the size; may jump back and forth. */
+extern void spool_seek(Spool *spool, uint64 position);
+
 /*
  * The next run of bytes: true and *bytes, *length (> 0), or false at the end. The bytes belong to
  * the spool and are good until its next call. What fits in memory comes as one run, uncopied.

@@ -146,6 +146,7 @@ dataops__create_pipeline(PG_FUNCTION_ARGS)
 	Jsonb	   *spec = PG_GETARG_JSONB_P(1);
 	const char *env = define_env();
 	Definition *current;
+	char	   *on_failure;
 
 	spec_check_name(name, "pipeline");
 	check_pipeline_spec(spec, psprintf("pipeline \"%s\"", name));
@@ -155,6 +156,9 @@ dataops__create_pipeline(PG_FUNCTION_ARGS)
 		definition_check_right(current->owner, "pipeline", name);
 	definition_put(DEFINITION_PIPELINE, "", name, env, spec,
 				   current ? current->owner : GetUserId());
+	on_failure = spec_text(spec, "on_failure", name);
+	if (on_failure == NULL || strcmp(on_failure, "hold") != 0)
+		(void) ledger_release(name, env);
 	if (PG_GETARG_BOOL(2))
 		replace_steps(name, env);
 	PG_RETURN_TEXT_P(cstring_to_text(name));
@@ -306,6 +310,7 @@ dataops_drop_pipeline(PG_FUNCTION_ARGS)
 	sql_add_text(&args, env);
 	sql_run_own(unschedule, &args);
 	ledger_cancel_all(name, env);
+	(void) ledger_release(name, env);
 	interval_forget(name, env);
 	PG_RETURN_TEXT_P(cstring_to_text(name));
 }

@@ -14,70 +14,11 @@
 #include "core/fault.h"
 #include "core/json.h"
 #include "net/wait.h"
+#include "remote/reach.h"
 
 #define ERROR_BODY_BYTES	16384	/* of an error's body that is looked at for its message */
-#define DEFAULT_CONNECTIONS	4
 
 /* ---- the connection's limits ---- */
-
-static GateRange *
-read_ranges(List *texts, int *count)
-{
-	GateRange  *ranges = palloc(sizeof(GateRange) * (list_length(texts) + 1));
-	ListCell   *cell;
-
-	*count = 0;
-	foreach(cell, texts)
-		if (gate_range_parse(lfirst(cell), &ranges[*count]))
-			(*count)++;
-		else
-			ereport(ERROR,
-					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("\"%s\" is not a range of addresses", (char *) lfirst(cell)));
-	return ranges;
-}
-
-static const char **
-read_hosts(List *texts, int *count)
-{
-	const char **hosts = palloc(sizeof(char *) * (list_length(texts) + 1));
-	ListCell   *cell;
-
-	*count = 0;
-	foreach(cell, texts)
-		hosts[(*count)++] = pstrdup(lfirst(cell));
-	return hosts;
-}
-
-GatePolicy
-client_gate(const Connection *connection)
-{
-	const ConnectionReach *reach = &connection->reach;
-	GatePolicy	gate = {.allow_http = reach->plain_http};
-
-	gate.hosts = read_hosts(reach->hosts, &gate.nhosts);
-	gate.ranges = read_ranges(reach->ranges, &gate.nranges);
-	gate.limit_hosts = read_hosts(reach->limit_hosts, &gate.nlimit_hosts);
-	gate.limit_ranges = read_ranges(reach->limit_ranges, &gate.nlimit_ranges);
-	return gate;
-}
-
-PoolOptions
-client_pool_options(const Connection *connection, const GatePolicy *gate)
-{
-	List	   *options = connection->options;
-
-	return (PoolOptions) {
-		.gate = gate,
-		.connections = option_count(options, "concurrency", DEFAULT_CONNECTIONS),
-		.limits = {
-			.total_ms = option_ms(options, "timeout", 0),
-			.connect_ms = option_ms(options, "connect_timeout", 0),
-			.max_body_bytes = option_bytes(options, "max_body", 0),
-		},
-		.ca_bundle = option_text(options, "ca", NULL)
-	};
-}
 
 /* The tighter of the source's and the connection's rate. */
 static void
@@ -104,8 +45,8 @@ client_create(MemoryContext memory, const Connection *connection, const SourceSp
 
 	client->memory = memory;
 	client->source = source;
-	client->gate = client_gate(connection);
-	options = client_pool_options(connection, &client->gate);
+	client->gate = reach_gate(connection);
+	options = reach_pool_options(connection, &client->gate);
 	client->pool = pool_create(memory, &options);
 	init_rate(client, connection);
 	MemoryContextSwitchTo(previous);
@@ -219,31 +160,6 @@ error_message(Client *client, HttpResponse *response)
 		return NULL;
 	message = json_error_message(text.data, text.len);
 	return message != NULL && mentions_secret(client->parts, message) ? NULL : message;
-}
-
-static AttemptOutcome
-attempt_outcome(HttpVerdict verdict)
-{
-	switch (verdict)
-	{
-		case HTTP_COMPLETE:
-			return ATTEMPT_STATUS;
-		case HTTP_DNS_FAILED:
-		case HTTP_CONNECT_FAILED:
-			return ATTEMPT_UNSENT;
-		case HTTP_BLOCKED:
-		case HTTP_TLS_FAILED:
-		case HTTP_TOO_LARGE:
-			return ATTEMPT_REFUSED;
-		case HTTP_TIMEOUT:
-		case HTTP_RESET:
-		case HTTP_TRUNCATED:
-		case HTTP_BAD_ENCODING:
-		case HTTP_MALFORMED:
-		case HTTP_FAILED:
-			break;
-	}
-	return ATTEMPT_BROKEN;
 }
 
 static void

@@ -76,10 +76,6 @@ typedef struct Answer
 extern Client *client_create(MemoryContext memory, const Connection *connection,
 							 const SourceSpec *source);
 
-/* The gate's policy and the limits of a connection, in CurrentMemoryContext. */
-extern GatePolicy client_gate(const Connection *connection);
-extern PoolOptions client_pool_options(const Connection *connection, const GatePolicy *gate);
-
 /*
  * Starts asking for a page, after the wait that the rate asks for.  In CurrentMemoryContext, which
  * must live until the answer was read.

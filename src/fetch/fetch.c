@@ -16,6 +16,7 @@
 #include "catalog/connection.h"
 #include "catalog/definition.h"
 #include "catalog/landing.h"
+#include "catalog/ledger.h"
 #include "catalog/raw_table.h"
 #include "catalog/spec.h"
 #include "catalog/sql.h"
@@ -98,7 +99,9 @@ load(FetchStage *stage)
 
 	txn_begin(stage->run);
 	MemoryContextSwitchTo(stage->memory);
-	definition = definition_get(DEFINITION_SOURCE, "", stage->step->target, stage->run->env);
+	definition = stage->step->source;
+	if (definition == NULL)		/* a run from before sources were stored with it */
+		definition = definition_get(DEFINITION_SOURCE, "", stage->step->target, stage->run->env);
 	if (definition->owner != stage->run->owner)
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -358,18 +361,29 @@ fill_ahead(Traversal *traversal)
 		traversal->asked = lappend(traversal->asked, ask);
 }
 
+/*
+ * Records that the traversal stopped at the page cap, if it did. At once: the step may go on with
+ * other items and end in whatever way, and after a crash these pages are not read again.
+ */
 static void
-warn_capped(const Traversal *traversal)
+note_capped(const Traversal *traversal)
 {
-	const SourceSpec *source = traversal->stage->source;
+	FetchStage *stage = traversal->stage;
+	const char *item = traversal->scope.item;
+	char	   *note;
 
-	if (pager_was_capped(traversal->pager))
-		ereport(WARNING,
-				errmsg("stopped after %d pages of %s: there may be more records",
-					   source->paging.max_pages,
-					   source->what),
-				errhint("Raise \"max_pages\" of paginate, or let a cursor narrow what is asked "
-						"for."));
+	if (!pager_was_capped(traversal->pager))
+		return;
+	note = psprintf("stopped after %d pages of %s%s: there may be more records",
+					stage->source->paging.max_pages, stage->source->what,
+					item != NULL ? psprintf(" for \"%s\"", item) : "");
+	txn_begin(stage->run);
+	ledger_step_note(stage->run, stage->step, note);
+	txn_commit(stage->run);
+	MemoryContextSwitchTo(traversal->memory);
+	ereport(WARNING,
+			errmsg("%s", note),
+			errhint("Raise \"max_pages\" of paginate, or let a cursor narrow what is asked for."));
 }
 
 static void
@@ -392,7 +406,7 @@ traverse(Traversal *traversal)
 			fill_ahead(traversal);
 	}
 	if (!stage->stopped)
-		warn_capped(traversal);
+		note_capped(traversal);
 	/* what is on its way is broken off with the memory it lives in */
 	note_cursor(traversal);
 }

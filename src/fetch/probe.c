@@ -21,6 +21,7 @@
 #include "core/uuid.h"
 #include "fetch/client.h"
 #include "net/wait.h"
+#include "remote/reach.h"
 #include "store/store.h"
 
 #define WAIT_LIMIT_MS	30000
@@ -133,8 +134,8 @@ probe_http(Probe *probe)
 	Connection *connection = probe->connection;
 	SourceSpec	source = {.what = "", .path = "", .method = "GET"};
 	RequestScope scope = {.start = DT_NOBEGIN, .end = DT_NOEND};
-	GatePolicy	gate = client_gate(connection);
-	PoolOptions options = client_pool_options(connection, &gate);
+	GatePolicy	gate = reach_gate(connection);
+	PoolOptions options = reach_pool_options(connection, &gate);
 	RequestParts *parts = request_parts(connection, &source, &scope, probe->secret);
 	HttpRequest request = {
 		.url = request_with_secret(request_url(connection, &source, &scope, NULL, 0), parts),

@@ -39,6 +39,7 @@ typedef struct GoogleCall
 	size_t		body_length;
 	bool		repeatable;		/* the same request twice does no more than once: tried again after
 								 * 408, 429, 5xx, lost connections and time-outs */
+	bool		media;			/* a body that came is contents for the caller, JSON or not */
 	bool		quiet_404;		/* 404 is an ordinary answer: no message is made of it */
 } GoogleCall;
 
@@ -48,7 +49,7 @@ typedef struct GoogleReply
 								 * request had an effect is not known */
 	HttpResponse *response;		/* of the last answer, NULL without one */
 	JsonReply  *json;			/* its body when that is JSON, else NULL */
-	char	   *reason;			/* Google's word: "notFound", "rateLimitExceeded" …; NULL if none */
+	char	   *reason;			/* Google's word: "notFound", "rateLimitExceeded"; or NULL */
 	char	   *problem;		/* one clean line, no secrets; NULL when status is below 400 */
 	bool		retry;			/* it may pass by itself: worth another attempt of the step */
 	int			sqlstate;		/* with a problem */

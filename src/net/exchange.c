@@ -91,6 +91,18 @@ on_body(char *bytes, size_t size, size_t count, void *arg)
 	transfer->body_begun = true;
 	if (length > response->limits.max_body_bytes - response->bytes)
 		return stop(transfer, HTTP_TOO_LARGE, "the answer's body is over the size limit");
+	/*
+	 * One call of the library may read a hundred of its buffers from a fast sender. An empty inbox
+	 * takes any piece, so that there is always something to drain, and the pause ends. The piece
+	 * that is refused here is the library's to keep: it comes again.
+	 */
+	if (transfer->inbox.used > 0 &&
+		transfer->inbox.used + length > transfer->pool->inbox_bytes)
+	{
+		transfer->paused = true;
+		response->pauses++;
+		return CURL_WRITEFUNC_PAUSE;
+	}
 	if (!buffer_append(&transfer->inbox, bytes, length))
 		return stop(transfer, HTTP_FAILED, transfer->inbox.problem);
 	response->bytes += length;
@@ -347,6 +359,15 @@ exchange_drain(HttpTransfer *transfer)
 {
 	spool_write(transfer->response->body, transfer->inbox.data, transfer->inbox.used);
 	transfer->inbox.used = 0;
+}
+
+CURLcode
+exchange_resume(HttpTransfer *transfer)
+{
+	if (!transfer->paused)
+		return CURLE_OK;
+	transfer->paused = false;	/* first: a callback within the call may pause it again */
+	return curl_easy_pause(transfer->handle, CURLPAUSE_CONT);
 }
 
 void

@@ -35,6 +35,7 @@ struct HttpPool
 	struct curl_blob ca_bundle; /* data NULL = the system's */
 	int64		timer_at;		/* when the library wants to be called; -1 = not */
 	int			connections;
+	size_t		inbox_bytes;
 	CURL	  **handles;		/* all that were made, at most "connections" */
 	int			nhandles;
 	CURL	  **idle;			/* those of them that serve no transfer */
@@ -77,6 +78,7 @@ struct HttpTransfer
 	ByteBuffer	inbox;			/* body bytes not yet in the response's spool */
 	dlist_node	received_node;
 	bool		in_received;
+	bool		paused;			/* the inbox was full: what comes waits until it is drained */
 	size_t		head_bytes;		/* of all header lines, also interim answers and trailers */
 	bool		head_complete;
 	bool		body_begun;
@@ -100,8 +102,17 @@ extern void exchange_headers(HttpTransfer *transfer, const HttpRequest *request)
 /* Sets every option of the transfer's handle. Throws when the library refuses one. */
 extern void exchange_setup(HttpTransfer *transfer);
 
-/* Moves received bytes to the spool. May throw. */
+/*
+ * Moves received bytes to the spool. May throw; then the transfer is good for nothing but release.
+ */
 extern void exchange_drain(HttpTransfer *transfer);
+
+/*
+ * Lets a paused transfer that still runs go on. Not within a callback: the library hands out at
+ * once what it held back, so the inbox may have bytes again. Does not throw. What it returns other
+ * than CURLE_OK is the transfer's end: the library itself would go on without the bytes refused.
+ */
+extern CURLcode exchange_resume(HttpTransfer *transfer);
 
 /* Frees what the transfer holds of the library and in malloc'ed memory, not its handle. */
 extern void exchange_release(HttpTransfer *transfer);

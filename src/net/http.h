@@ -77,6 +77,7 @@ typedef struct HttpResponse
 	uint64		bytes;			/* of body */
 	bool		unbounded;		/* the body had no length: only its own format can show its end */
 	bool		connection_reused;
+	int			pauses;			/* times that bytes came faster than they were stored */
 	int64		took_ms;
 	HttpLimits	limits;			/* in force */
 	MemoryContext memory;		/* holds all of it */

@@ -21,6 +21,7 @@
 #include "net/transfer.h"
 #include "net/wait.h"
 #include "nodes/parsenodes.h"
+#include "port/pg_crc32c.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
@@ -150,6 +151,7 @@ pool_read(MemoryContext owner, Jsonb *options)
 	PoolOptions pool = {
 		.gate = policy_read(options),
 		.connections = option_int(options, "connections"),
+		.inbox_bytes = option_int(options, "inbox_bytes"),
 		.ca_bundle = option_text(options, "ca"),
 	};
 
@@ -215,15 +217,20 @@ result_body(StringInfo result, HttpResponse *response)
 	const char *chunk;
 	size_t		length;
 	int64		total = 0;
+	pg_crc32c	crc;
 
 	initStringInfo(&head);
+	INIT_CRC32C(crc);
 	while (http_body_read(body, &chunk, &length))
 	{
+		COMP_CRC32C(crc, chunk, length);
 		if (head.len < HEAD_SHOWN)
 			appendBinaryStringInfo(&head, chunk, Min(length, HEAD_SHOWN));
 		total += length;
 	}
+	FIN_CRC32C(crc);
 	result_number(result, "inflated", total);
+	result_number(result, "crc32c", crc);
 	result_text(result, "head", error_clean(head.data, head.len, HEAD_SHOWN));
 }
 
@@ -242,6 +249,7 @@ result_of(HttpResponse *response)
 	result_number(&result, "took_ms", response->took_ms);
 	result_bool(&result, "unbounded", response->unbounded);
 	result_bool(&result, "reused", response->connection_reused);
+	result_number(&result, "pauses", response->pauses);
 	result_headers(&result, response);
 	appendStringInfoChar(&result, '}');
 	return result.data;
@@ -458,8 +466,28 @@ dataops_test_gzip(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(result);
 }
 
+/* Reads all from the byte at "from" on; byte n of the whole is n modulo a prime. */
+static void
+spool_check(Spool *spool, int64 from, int64 size)
+{
+	const char *read;
+	size_t		length;
+	int64		at = from;
+
+	spool_seek(spool, from);
+	while (spool_read(spool, &read, &length))
+		for (size_t j = 0; j < length; j++, at++)
+			if ((unsigned char) read[j] != at % 251)
+				elog(ERROR, "byte " INT64_FORMAT " is wrong", at);
+	if (at != size || spool_size(spool) != size)
+		elog(ERROR, "read to byte " INT64_FORMAT, at);
+}
+
 PG_FUNCTION_INFO_V1(dataops_test_spool);
-/* Writes "size" bytes in pieces and reads them "reads" times. A limit stays for the session. */
+/*
+ * Writes "size" bytes in pieces and reads them "reads" times, each time as a whole, then from a
+ * place further on and from one further back. A limit stays for the session.
+ */
 Datum
 dataops_test_spool(PG_FUNCTION_ARGS)
 {
@@ -468,10 +496,7 @@ dataops_test_spool(PG_FUNCTION_ARGS)
 	int			reads = PG_GETARG_INT32(2);
 	Spool	   *spool = spool_create(CurrentMemoryContext);
 	char	   *bytes = palloc(piece + 251);
-	const char *read;
-	size_t		length;
 
-	/* byte n of the whole is n modulo a prime */
 	for (int i = 0; i < piece + 251; i++)
 		bytes[i] = i % 251;
 	if (!PG_ARGISNULL(3))
@@ -480,15 +505,9 @@ dataops_test_spool(PG_FUNCTION_ARGS)
 		spool_write(spool, bytes + done % 251, Min(piece, size - done));
 	for (int i = 0; i < reads; i++)
 	{
-		int64		at = 0;
-
-		spool_rewind(spool);
-		while (spool_read(spool, &read, &length))
-			for (size_t j = 0; j < length; j++, at++)
-				if ((unsigned char) read[j] != at % 251)
-					elog(ERROR, "byte " INT64_FORMAT " is wrong", at);
-		if (at != size || spool_size(spool) != size)
-			elog(ERROR, "read " INT64_FORMAT " bytes", at);
+		spool_check(spool, 0, size);
+		spool_check(spool, size - size / 3, size);
+		spool_check(spool, size / (i + 2), size);
 	}
 	PG_RETURN_INT64(spool_size(spool));
 }

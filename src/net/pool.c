@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 #define DEFAULT_CONNECTIONS	16
+#define DEFAULT_INBOX		((size_t) 4 * 1024 * 1024)	/* a power of two: the inbox doubles */
 
 static void
 library_open(void)
@@ -135,6 +136,7 @@ pool_create(MemoryContext owner, const PoolOptions *options)
 	pool->gate = options->gate;
 	pool->limits = options->limits;
 	pool->connections = options->connections > 0 ? options->connections : DEFAULT_CONNECTIONS;
+	pool->inbox_bytes = options->inbox_bytes > 0 ? options->inbox_bytes : DEFAULT_INBOX;
 	pool->handles = MemoryContextAlloc(memory, pool->connections * sizeof(CURL *));
 	pool->idle = MemoryContextAlloc(memory, pool->connections * sizeof(CURL *));
 	pool->timer_at = -1;

@@ -19,6 +19,7 @@ typedef struct PoolOptions
 {
 	const GatePolicy *gate;		/* must live as long as the pool */
 	int			connections;	/* transfers at the same time; 0 = 16 */
+	size_t		inbox_bytes;	/* received, not yet stored, of a transfer; 0 = 4 MB */
 	HttpLimits	limits;			/* for requests that leave them zero; zero: http.h's */
 	const char *ca_bundle;		/* PEM, copied; NULL = the system's certificates */
 	const char *const *resolve; /* "host:port:address" instead of a look-up; copied */

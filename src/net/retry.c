@@ -183,6 +183,31 @@ retry_after_parse(const char *value, TimestampTz now, int64 *delay_ms)
 	return *delay_ms <= LONGEST_BELIEVED_MS;
 }
 
+AttemptOutcome
+attempt_outcome(HttpVerdict verdict)
+{
+	switch (verdict)
+	{
+		case HTTP_COMPLETE:
+			return ATTEMPT_STATUS;
+		case HTTP_DNS_FAILED:
+		case HTTP_CONNECT_FAILED:
+			return ATTEMPT_UNSENT;
+		case HTTP_BLOCKED:
+		case HTTP_TLS_FAILED:
+		case HTTP_TOO_LARGE:
+			return ATTEMPT_REFUSED;
+		case HTTP_TIMEOUT:
+		case HTTP_RESET:
+		case HTTP_TRUNCATED:
+		case HTTP_BAD_ENCODING:
+		case HTTP_MALFORMED:
+		case HTTP_FAILED:
+			break;
+	}
+	return ATTEMPT_BROKEN;
+}
+
 /* Exponential with full jitter: clients that failed together do not come back together. */
 static int64
 own_delay(const RetryPolicy *policy, const RetryAttempt *attempt)

@@ -11,6 +11,8 @@
 #include "postgres.h"
 #include "datatype/timestamp.h"
 
+#include "net/http.h"
+
 typedef struct RetryPolicy
 {
 	int			attempts;		/* at most so many in all, the first included */
@@ -30,6 +32,8 @@ typedef enum AttemptOutcome
 	ATTEMPT_BROKEN,				/* the request was sent; its reply is missing, late or damaged */
 	ATTEMPT_REFUSED				/* a certificate, the gate or a limit: would end the same */
 } AttemptOutcome;
+
+extern AttemptOutcome attempt_outcome(HttpVerdict verdict);
 
 typedef enum StatusAction
 {

@@ -3,7 +3,7 @@
  *	  Transfers over a pool of connections, and the wait for them.
  *
  *	  A transfer goes queued → running → ended → finished → delivered, and is in the pool's
- *	  list of that name. The library moves transfers only inside pool_act(), with signals blocked;
+ *	  list of that name. The library moves transfers inside pool_act(), with signals blocked;
  *	  everything that may throw happens after it, on lists that an error leaves consistent.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
@@ -140,7 +140,16 @@ transfer_start(HttpPool *pool, const HttpRequest *request, void *tag)
 
 /* --- waiting --- */
 
-/* Takes the handles of transfers that the library is done with. Does not throw. */
+/* Takes the handle of a transfer that has ended. Does not throw. */
+static void
+transfer_end(HttpTransfer *transfer, CURLcode code)
+{
+	outcome_collect(transfer, code);
+	transfer_detach(transfer);
+	transfer_move(transfer, &transfer->pool->ended, TRANSFER_ENDED);
+}
+
+/* Ends the transfers that the library is done with. Does not throw. */
 static void
 pool_collect(HttpPool *pool)
 {
@@ -155,9 +164,7 @@ pool_collect(HttpPool *pool)
 
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
 		transfer = (HttpTransfer *) private;
-		outcome_collect(transfer, code);
-		transfer_detach(transfer);
-		transfer_move(transfer, &pool->ended, TRANSFER_ENDED);
+		transfer_end(transfer, code);
 	}
 }
 
@@ -196,7 +203,11 @@ pool_act(HttpPool *pool, const WaitEvent *ready, int nready)
 	return code;
 }
 
-/* After the library has acted: stores what came, judges what ended. May throw. */
+/*
+ * After the library has acted: stores what came, judges what ended. May throw. Transfers are paused
+ * only from pool_act() to here, never while anybody sleeps: so no limit on time counts a pause, and
+ * none holds up the others.
+ */
 static void
 pool_settle(HttpPool *pool)
 {
@@ -207,6 +218,13 @@ pool_settle(HttpPool *pool)
 		dlist_delete(&transfer->received_node);
 		transfer->in_received = false;
 		exchange_drain(transfer);
+		if (transfer->state == TRANSFER_RUNNING)
+		{
+			CURLcode	code = exchange_resume(transfer);
+
+			if (code != CURLE_OK)
+				transfer_end(transfer, code);
+		}
 	}
 	while (!dlist_is_empty(&pool->ended))
 	{

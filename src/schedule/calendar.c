@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 
 #include "catalog/definition.h"
+#include "catalog/ledger.h"
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "schedule/cron.h"
@@ -203,8 +204,8 @@ dataops_pause(PG_FUNCTION_ARGS)
 }
 
 /*
- * resume(pipeline, env) → false when it was not scheduled; missed intervals come with the next
- * run
+ * resume(pipeline, env) → false when it was neither scheduled nor held; missed intervals come
+ * with the next run
  */
 Datum
 dataops_resume(PG_FUNCTION_ARGS)
@@ -212,6 +213,13 @@ dataops_resume(PG_FUNCTION_ARGS)
 	static const char sql[] =
 		"UPDATE dataops.schedule SET state = 'active', next_at = $3 "
 		"WHERE pipeline = $1 AND env = $2";
+	char	   *env;
+	Definition *pipeline = argument_pipeline(fcinfo, &env);
+	bool		released = ledger_release(pipeline->object, env);
 
-	PG_RETURN_BOOL(change_schedule(fcinfo, sql, "resume", true));
+	if (spec_has(pipeline->spec, "schedule") && change_schedule(fcinfo, sql, "resume", true))
+		PG_RETURN_BOOL(true);
+	if (released)
+		audit_record("resume", pipeline->object, NULL);
+	PG_RETURN_BOOL(released);
 }

@@ -518,7 +518,8 @@ claim_next(const char *pipeline, const char *env, const LoopOptions *options, Me
 	foreach(cell, ledger_pending(pipeline, env, options->now))
 	{
 		run = ledger_claim(lfirst(cell), memory);
-		if (run != NULL)
+		/* one that was interrupted too often has failed just now, and may hold the others */
+		if (run != NULL || ledger_is_held(pipeline, env))
 			break;
 	}
 	if (run != NULL)
@@ -550,6 +551,7 @@ loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 {
 	RunEnd		last = {0};
 	RunEnd		end;
+	bool		drained = false;
 	bool		go_on = true;
 
 	while (go_on)
@@ -559,12 +561,12 @@ loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 		Run		   *run = claim_next(pipeline, env, options, run_memory);
 
 		go_on = run != NULL;
+		drained = run == NULL;
 		if (go_on)
 		{
 			end = execute(run, options);
 			go_on = options->step_limit == 0 &&
-				(strcmp(end.state, "succeeded") == 0 ||
-				 (strcmp(end.state, "failed") == 0 && !run->hold));
+				(strcmp(end.state, "succeeded") == 0 || strcmp(end.state, "failed") == 0);
 			MemoryContextSwitchTo(memory);
 			if (last.failed_step == NULL)
 				last = keep_end(run, &end);
@@ -573,5 +575,6 @@ loop_work_off(const char *pipeline, const char *env, const LoopOptions *options,
 		MemoryContextDelete(run_memory);
 		go_on = go_on && lock_is_held(pipeline, env);	/* a run that lost it ends the loop */
 	}
+	last.drained = drained;
 	return last;
 }

@@ -23,6 +23,7 @@
 #include "catalog/sql.h"
 #include "catalog/txn.h"
 #include "core/uuid.h"
+#include "model/model.h"
 #include "net/wait.h"
 #include "schedule/loop.h"
 #include "schedule/plan.h"
@@ -193,6 +194,23 @@ queue_request(Definition *pipeline, const RunRequest *request)
 	return ids;
 }
 
+/*
+ * As queue_request(), with the failed run that holds the pipeline first: this request is the act of
+ * a person that ends the hold.
+ */
+static List *
+queue_after_held(Definition *pipeline, const RunRequest *request)
+{
+	List	   *held = ledger_requeue_held(pipeline->object, request->env);
+
+	if (held == NIL || request->has_range || request->steps != NIL)
+		return list_concat(held, queue_request(pipeline, request));
+	/* without intervals, what is due now begins where that run does */
+	if (!plan_has_intervals(pipeline))
+		return held;
+	return list_concat(held, queue_due(pipeline, request->env, GetCurrentTimestamp(), 0, NIL));
+}
+
 /* Another session works on the pipeline: skip, or leave the request for it. */
 static void
 yield_to_other(Definition *pipeline, const RunRequest *request)
@@ -230,6 +248,7 @@ Datum
 dataops_run(PG_FUNCTION_ARGS)
 {
 	MemoryContext memory = procedure_begin(fcinfo, "dataops.run()");
+	MemoryContext held = AllocSetContextCreate(memory, "dataops lock", ALLOCSET_SMALL_SIZES);
 	RunRequest	request = run_request(fcinfo);
 	LoopOptions options = {.now = GetCurrentTimestamp()};
 	Run			claimant = {.pipeline = request.pipeline, .env = request.env, .memory = memory};
@@ -238,12 +257,13 @@ dataops_run(PG_FUNCTION_ARGS)
 
 	installation_check();
 	pipeline = pipeline_to_run(request.pipeline, request.env);
-	if (!lock_acquire(memory, request.pipeline, request.env))
+	if (!lock_acquire(held, request.pipeline, request.env))
 	{
 		yield_to_other(pipeline, &request);
 		procedure_end(memory);
 		PG_RETURN_VOID();
 	}
+	(void) ledger_requeue_held(request.pipeline, request.env);
 	SPI_commit();
 	MemoryContextSwitchTo(memory);
 	end = loop_work_off(request.pipeline, request.env, &options, memory);
@@ -252,6 +272,8 @@ dataops_run(PG_FUNCTION_ARGS)
 	queue_request(pipeline, &request);
 	txn_commit(&claimant);
 	end = loop_work_off(request.pipeline, request.env, &options, memory);
+	MemoryContextDelete(held);
+	worker_hand_over(request.pipeline, request.env, &end, false);
 	report_end(request.pipeline, &end);
 	procedure_end(memory);
 	PG_RETURN_VOID();
@@ -267,7 +289,7 @@ dataops_start(PG_FUNCTION_ARGS)
 
 	installation_check();
 	pipeline = pipeline_to_run(request.pipeline, request.env);
-	ids = queue_request(pipeline, &request);
+	ids = queue_after_held(pipeline, &request);
 	if (ids == NIL)
 		PG_RETURN_NULL();
 	worker_launch_at_commit(request.pipeline, request.env);
@@ -362,27 +384,24 @@ head_to_change(FunctionCallInfo fcinfo)
 	return head;
 }
 
-/* cancel(run_id) → true when it was running and has been told to stop, or will not start */
+/*
+ * cancel(run_id) → true when it was running and has been told to stop, will not start, or had
+ * failed and held its pipeline
+ */
 Datum
 dataops_cancel(PG_FUNCTION_ARGS)
 {
 	static const char signal[] = "SELECT pg_cancel_backend($1)";
 	RunHead    *head = head_to_change(fcinfo);
+	CancelOutcome outcome = ledger_request_cancel(&head->id);
 	SqlArgs		args = {0};
 	int			holder;
 
-	if (is_final(head->state))
+	if (outcome == CANCEL_TOO_LATE)
 		PG_RETURN_BOOL(false);
 	audit_record("cancel run", uuid_text(&head->id), NULL);
-	switch (ledger_request_cancel(&head->id))
-	{
-		case CANCEL_TOO_LATE:
-			PG_RETURN_BOOL(false);
-		case CANCEL_DONE:
-			PG_RETURN_BOOL(true);
-		case CANCEL_REQUESTED:
-			break;
-	}
+	if (outcome == CANCEL_DONE)
+		PG_RETURN_BOOL(true);
 	holder = ledger_holder(head->pipeline, head->env);
 	if (holder == 0)
 		PG_RETURN_BOOL(true);	/* it died; whoever takes it over obeys the request */
@@ -416,6 +435,31 @@ with_descendants(List *steps, const char *first)
 	return names;
 }
 
+/* Says which steps of "redo" will not make again the rows that they have made. */
+static void
+note_incremental(List *steps, List *redo)
+{
+	ListCell   *cell;
+	ListCell   *name;
+
+	foreach(cell, steps)
+	{
+		Step	   *step = lfirst(cell);
+		ModelSpec  *model = step->kind == STEP_MODEL ? model_spec_read(step->spec) : NULL;
+
+		if (model == NULL || !model_is_incremental(model) || model_sources(model) == NIL)
+			continue;
+		foreach(name, redo)
+			if (strcmp(step->name, lfirst(name)) == 0)
+				ereport(NOTICE,
+						errmsg("step \"%s\" takes in new batches only: it does not make again what "
+							   "it has made", step->name),
+						errhint("To have all rows again add the step under a new name%s.",
+								model->strategy == STRATEGY_APPEND ?
+								", with its table emptied" : ""));
+	}
+}
+
 /* retry(run_id, version, from_step) → the run's id; a worker goes on with it at commit */
 Datum
 dataops_retry(PG_FUNCTION_ARGS)
@@ -424,6 +468,7 @@ dataops_retry(PG_FUNCTION_ARGS)
 	char	   *version = argument_text(fcinfo, 1);
 	char	   *from_step = argument_text(fcinfo, 2);
 	Definition *pipeline;
+	List	   *steps;
 	List	   *redo = NIL;
 
 	installation_check();
@@ -447,10 +492,12 @@ dataops_retry(PG_FUNCTION_ARGS)
 	if (from_step != NULL)
 	{
 		(void) definition_get(DEFINITION_STEP, head->pipeline, from_step, head->env);
-		redo = with_descendants(plan_order(ledger_current_steps(pipeline, head->env),
-										   head->pipeline), from_step);
+		steps = plan_order(ledger_current_steps(pipeline, head->env), head->pipeline);
+		redo = with_descendants(steps, from_step);
+		note_incremental(steps, redo);
 	}
 	ledger_requeue(head, strcmp(version, "current") == 0, redo);
+	(void) ledger_release(head->pipeline, head->env);
 	audit_record("retry run", uuid_text(&head->id), NULL);
 	worker_launch_at_commit(head->pipeline, head->env);
 	PG_RETURN_UUID_P(PG_GETARG_UUID_P(0));

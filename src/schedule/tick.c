@@ -28,8 +28,8 @@ PG_FUNCTION_INFO_V1(dataops_tick);
 /* ---- due schedules become queued runs ---- */
 
 /*
- * Should this due time be left out?  Because the former run still goes on and the pipeline skips
- * then, or because it failed and the pipeline holds until somebody repaired it.
+ * Should this due time be left out?  Because a failed run holds the pipeline, or because the former
+ * run still goes on and the pipeline skips then.
  */
 static bool
 is_held_back(Definition *pipeline, const char *env)
@@ -40,18 +40,14 @@ is_held_back(Definition *pipeline, const char *env)
 	SqlRows    *rows;
 	char	   *state;
 
+	if (ledger_is_held(pipeline->object, env))
+		return true;
 	sql_add_text(&args, pipeline->object);
 	sql_add_text(&args, env);
 	rows = sql_run_own(sql, &args);
 	if (rows->count == 0)
 		return false;
 	state = sql_text(rows, 0, 1);
-	if (strcmp(state, "failed") == 0)
-	{
-		char	   *choice = spec_text(pipeline->spec, "on_failure", pipeline->object);
-
-		return choice != NULL && strcmp(choice, "hold") == 0;
-	}
 	if (strcmp(state, "queued") == 0 || strcmp(state, "running") == 0 ||
 		strcmp(state, "waiting") == 0)
 	{
@@ -156,6 +152,7 @@ pipelines_with_work(TimestampTz now)
 		"AND ($3 OR pg_has_role($2::oid, r.owner::oid, 'USAGE')) "
 		"AND EXISTS (SELECT FROM dataops.deployment p WHERE p.kind = 'pipeline' "
 		" AND p.object = r.pipeline AND p.env = r.env) "
+		"AND " LEDGER_NOT_HELD " "
 		"GROUP BY r.pipeline, r.env ORDER BY min(r.id::text)";
 	SqlArgs		args = {0};
 

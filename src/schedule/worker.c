@@ -22,6 +22,7 @@
 
 #include "catalog/installation.h"
 #include "catalog/lock.h"
+#include "catalog/txn.h"
 #include "core/compat.h"
 #include "schedule/loop.h"
 #include "schedule/procedure.h"
@@ -88,6 +89,20 @@ worker_launch(const char *pipeline, const char *env, TimestampTz now)
 	return launch(&args);
 }
 
+void
+worker_hand_over(const char *pipeline, const char *env, const RunEnd *end, bool in_worker)
+{
+	Run			nobody = {.in_worker = in_worker, .memory = CurrentMemoryContext};
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (!end->drained)
+		return;
+	txn_begin(&nobody);			/* of no pipeline: its lock is not held any more */
+	if (ledger_pending(pipeline, env, now) != NIL)
+		(void) worker_launch(pipeline, env, now);
+	txn_commit(&nobody);
+}
+
 /* ---- at commit ---- */
 
 /* Of the current transaction, in TopTransactionContext: gone with it. */
@@ -138,7 +153,9 @@ dataops_worker_main(Datum arg)
 {
 	WorkerArgs	args;
 	MemoryContext memory;
+	MemoryContext held;
 	LoopOptions options = {.in_worker = true};
+	RunEnd		end;
 	bool		acquired;
 
 	memcpy(&args, MyBgworkerEntry->bgw_extra, sizeof(WorkerArgs));
@@ -151,7 +168,8 @@ dataops_worker_main(Datum arg)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	installation_check();
 	(void) pipeline_to_run(args.pipeline, args.env);
-	acquired = lock_acquire(memory, args.pipeline, args.env);
+	held = AllocSetContextCreate(memory, "dataops lock", ALLOCSET_SMALL_SIZES);
+	acquired = lock_acquire(held, args.pipeline, args.env);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(memory);
@@ -159,7 +177,9 @@ dataops_worker_main(Datum arg)
 	if (acquired)
 	{
 		options.now = args.now;
-		(void) loop_work_off(args.pipeline, args.env, &options, memory);
+		end = loop_work_off(args.pipeline, args.env, &options, memory);
+		MemoryContextDelete(held);
+		worker_hand_over(args.pipeline, args.env, &end, true);
 	}
 	MemoryContextSwitchTo(TopMemoryContext);
 	MemoryContextDelete(memory);

@@ -9,7 +9,7 @@
 
 #include "postgres.h"
 
-#include "datatype/timestamp.h"
+#include "catalog/ledger.h"
 
 /*
  * Starts a worker that does what is pending at "now", as the current user where that role can
@@ -23,5 +23,13 @@ extern bool worker_launch(const char *pipeline, const char *env, TimestampTz now
  * that finds no slot then stays queued for the next tick.
  */
 extern void worker_launch_at_commit(const char *pipeline, const char *env);
+
+/*
+ * To be called after a loop has ended and its lock was let go.  A run that somebody queued in
+ * between found the lock taken, and its worker left: another one is started for it.  Uses a
+ * transaction of its own.
+ */
+extern void worker_hand_over(const char *pipeline, const char *env, const RunEnd *end,
+							 bool in_worker);
 
 #endif

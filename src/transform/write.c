@@ -93,7 +93,7 @@ find_window(Writing *writing)
 	if (model->strategy != STRATEGY_PARTITION || writing->job->replay != NULL)
 		return true;
 	pending = input_pending_changes(run, step, relations);
-	if (pending.ids == NIL && relations != NIL && model_sources(model) == NIL &&
+	if (!step->redo && pending.ids == NIL && relations != NIL && model_sources(model) == NIL &&
 		input_all_written(run, relations) && input_same_definition(run, step))
 		return false;
 	if (pending.ids != NIL)

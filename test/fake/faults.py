@@ -238,15 +238,16 @@ def charset(request, reply, _state):
 
 @route("/big", FAULTS)
 def big(request, reply, _state):
-    """A valid array of about mb= megabytes in records of 1 kB; chunked, or with length=1 not."""
-    count = request.number("mb", 70) * 1024
+    """A valid array of about mb= megabytes or kb=, in records of 1 kB; length=1: not chunked."""
+    count = request.number("kb", request.number("mb", 70) * 1024)
     record = '{"id":1%08d,"name":"' + "x" * 1000 + '"}'
     size = len(record % 0) * count + count + 1
     chunked = "length" not in request.query
     reply.head(headers=[("Transfer-Encoding", "chunked") if chunked else ("Content-Length", size)])
     for first in range(0, count, 1024):
-        block = ",".join(record % n for n in range(first, first + 1024))
-        block = ("[" if first == 0 else ",") + block + ("]" if first + 1024 == count else "")
+        end = min(first + 1024, count)
+        block = ",".join(record % n for n in range(first, end))
+        block = ("[" if first == 0 else ",") + block + ("]" if end == count else "")
         (reply.chunk if chunked else reply.write)(block)
     if chunked:
         reply.chunk(b"")

@@ -58,12 +58,20 @@ class State:
             self.hits = collections.Counter()
             self.settings = {}      # defaults for query parameters, by /set
             self.requests = []
+            self.faces = {}         # what services with a memory keep, by their names
             self.started = time.monotonic()
 
     def next_connection(self):
         with self.lock:
             self.connections += 1
             return self.connections
+
+    def face(self, name, make):
+        """The memory of a service, made when it is first asked for."""
+        with self.lock:
+            if name not in self.faces:
+                self.faces[name] = make()
+            return self.faces[name]
 
     def hit(self, key):
         """The how many-th hit of this key this is, from 1."""

@@ -19,7 +19,7 @@ Routes (a "?" shows the parameters that a route knows; all of them have defaults
   /length/short|long|duplicate|conflict|huge|negative|text|coding
   /gzip/ok|multi|deflate|trailing|truncated|corrupt|bad-crc|notgzip|unknown|bomb?mb=&layers=
   /charset/latin1|utf16|bom
-  /big?mb=&length  /html?code=  /text?code=  /three  /object  /empty  /nothing  /drift
+  /big?mb=&kb=&length  /html?code=  /text?code=  /three  /object  /empty  /nothing  /drift
   /invalid/utf8|nul|rawnul|surrogate|comma|nan|quote  /number/140000  /deep?n=
   /redirect?to=&code=  /header/big|many|nul|latin1  /protocol/garbage|http09|badstatus|hundreds
   /etag?change&only=etag|date
@@ -30,6 +30,13 @@ Routes (a "?" shows the parameters that a route knows; all of them have defaults
   /items/cursor?cursor=&limit=                      /items/next?page=&per_page=&relative
   /items/link?page=&per_page=                       /items/loop?cursor=&period=
   /items/evil?to=&face=link                         /items/window?start=&end=&bounds=&limit=&used=
+
+  Google Cloud Storage, see gcs.py: /storage/v1/b/…  /upload/storage/v1/b/…
+  /gcs/fault?on=&do=&nth=&times=&retry_after=&reason=&bytes=&ms=
+                            on= upload start chunk status stat media list delete rewrite any
+                            do= a status, or drop lose keep partial forget cut corrupt hang slow nonsense
+  /gcs/faults?clear         the script so far, and how often each fault struck
+  /gcs/requests?kind=&clear /gcs/objects?bucket=
 
   /echo                     the request as JSON
 
@@ -55,6 +62,7 @@ import time
 
 import auth
 import faults       # noqa: F401  (registers its routes)
+import gcs          # noqa: F401
 import paging       # noqa: F401
 import tls
 from routes import CONTROLS, Router, State, route

@@ -71,7 +71,7 @@ SELECT dataops.accept_check(run_id, 'few', 'known') FROM dataops.check_results W
 SELECT dataops.accept_check(run_id, 'nothing', 'known') IS NULL FROM dataops.check_results WHERE pipeline = 'ck_bound' AND check_name = 'share' LIMIT 1;
 \set VERBOSITY default
 SELECT check_name, state, accepted_by IS NOT NULL AS by_somebody, accept_reason FROM dataops.check_results WHERE pipeline = 'ck_bound' AND accepted_at IS NOT NULL;
-SELECT action, object, detail FROM dataops.audit WHERE action = 'accept check';
+SELECT action, object, detail FROM dataops.audit WHERE action = 'accept check' AND object LIKE 'ck\_%';
 
 -- run's rows or all rows
 CREATE SCHEMA IF NOT EXISTS raw;

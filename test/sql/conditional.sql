@@ -30,6 +30,26 @@ CALL dataops.run('conditional_plain');
 CALL dataops.run('conditional_plain');
 SELECT count(*), count(DISTINCT batch_id) FROM raw.conditional_plain;
 
+\echo == a table that is made anew is filled anew, with the same definition and with another
+DROP TABLE raw.conditional_plain;
+SELECT dataops.alter_source('conditional_plain', '{"headers": {"X-New": "yes"}}');
+CALL dataops.run('conditional_plain');
+CALL dataops.run('conditional_plain');
+SELECT count(*), count(DISTINCT batch_id) FROM raw.conditional_plain;
+DROP TABLE raw.conditional_plain;
+SELECT dataops.alter_source('conditional_plain', '{"headers": {"X-New": "no"}}');
+CALL dataops.run('conditional_plain');
+CALL dataops.run('conditional_plain');
+SELECT count(*), count(DISTINCT batch_id) FROM raw.conditional_plain;
+SELECT conditional_pipeline('conditional_since', '{"path": "/items", "params": {"total": "3", "per_page": "10"}, "cursor": {"path": "$.id", "param": "since_id"}}');
+CALL dataops.run('conditional_since');
+SELECT value FROM dataops.cursor WHERE source = 'conditional_since';
+DROP TABLE raw.conditional_since;
+SELECT dataops.alter_source('conditional_since', '{}');
+SELECT value FROM dataops.cursor WHERE source = 'conditional_since';
+CALL dataops.run('conditional_since');
+SELECT count(*) FROM raw.conditional_since;
+
 \echo == what depends on the time of the run or on a cursor is asked for as it is
 SELECT conditional_pipeline('conditional_param', '{"params": {"until": "{end:date}"}}');
 SELECT conditional_pipeline('conditional_header', '{"headers": {"X-Until": "{end}"}}');
@@ -45,7 +65,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY '{plain,date,param,header,body,cursor,off}'::text[] LOOP
+    FOREACH name IN ARRAY '{plain,date,since,param,header,body,cursor,off}'::text[] LOOP
         PERFORM dataops.drop_pipeline('conditional_' || name), dataops.drop_source('conditional_' || name);
         EXECUTE format('DROP TABLE raw.%I', 'conditional_' || name);
     END LOOP;

@@ -220,10 +220,11 @@ CALL dataops.tick('2200-01-01 00:30');
 SELECT run.ended('clock', 1);
 -- on_failure
 UPDATE run.switch SET broken = true;
+SELECT dataops.create_pipeline('clock', schedule => '0 * * * *', every => '1 hour', on_failure => 'hold');
 CALL dataops.tick('2200-01-01 01:30');
 SELECT run.ended('clock', 2);
-SELECT dataops.create_pipeline('clock', schedule => '0 * * * *', every => '1 hour', on_failure => 'hold');
 CALL dataops.tick('2200-01-01 02:30');
+SELECT schedule_state FROM dataops.schedules WHERE pipeline = 'clock';
 SELECT run.ended('clock', 2);
 SELECT dataops.create_pipeline('clock', schedule => '0 * * * *', every => '1 hour', on_failure => 'continue');
 UPDATE run.switch SET broken = false;

@@ -26,6 +26,7 @@ sub verdict
 my $trusted = ",\"ca\":\"$authority\"";
 is(verdict("https://127.0.0.1:$fake->{'tls-port'}/three", $trusted), 'complete', 'signed by the given authority');
 is(verdict("https://127.0.0.1:$fake->{'tls-port'}/three", "$trusted,\"repeat\":3"), 'complete', '… over a kept connection');
+is(verdict("https://127.0.0.1:$fake->{'tls-port'}/big?mb=3&length=1", "$trusted,\"inbox_bytes\":1"), 'complete', '… with pauses, bytes in the TLS layer included');
 like(verdict("https://127.0.0.1:$fake->{'tls-port'}/three", ''), qr/^tls_failed\|.*certificate/, 'not by one of the system');
 like(verdict("https://127.0.0.1:$fake->{'tls-expired-port'}/three", $trusted), qr/^tls_failed\|.*expired/, 'expired');
 like(verdict("https://127.0.0.1:$fake->{'tls-wrong-host-port'}/three", $trusted), qr/^tls_failed\|.*127\.0\.0\.1/, 'for another host');

@@ -92,12 +92,6 @@ sub run_job
 	return $err // '';
 }
 
-sub wait_until_up
-{
-	$node->poll_query_until('postgres', 'SELECT true') or BAIL_OUT('the server did not come back');
-	return;
-}
-
 $node->safe_psql('postgres', 'CREATE ROLE app LOGIN');
 fresh_database('undisturbed');
 run_job('undisturbed');
@@ -122,9 +116,8 @@ foreach my $point (@points)
 	my $err;
 
 	fresh_database('victim');
-	$err = run_job('victim', "SET dataops.fault = '$name:kill9:$nth';");
+	$err = through_crash($node, sub { run_job('victim', "SET dataops.fault = '$name:kill9:$nth';") });
 	like($err, qr/server closed the connection|terminat/, "kill -9 at $point");
-	wait_until_up();
 	$err = run_job('victim');
 	is($node->safe_psql('victim', $fingerprint), $expected, "the next run repairs $point") or diag($err);
 	drop_database('victim');
@@ -132,8 +125,7 @@ foreach my $point (@points)
 
 # The same for tick(): it resumes what died without anybody asking.
 fresh_database('victim');
-run_job('victim', "SET dataops.fault = 'land_before_commit:kill9:2';");
-wait_until_up();
+through_crash($node, sub { run_job('victim', "SET dataops.fault = 'land_before_commit:kill9:2';") });
 is($node->safe_psql('victim', "SELECT state FROM dataops.runs"), 'interrupted', 'a killed run shows as interrupted');
 $node->safe_psql('victim', 'CALL dataops.tick()', extra_params => [ '-U', 'app' ]);
 $node->poll_query_until('victim', "SELECT bool_and(state = 'succeeded') FROM dataops.runs")

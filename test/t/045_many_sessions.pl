@@ -49,5 +49,12 @@ session_end($holder);
 is($node->safe_psql('postgres', "SELECT state || ' ' || count(*) FROM dataops.runs GROUP BY state"), 'succeeded 1', 'there was one run');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM log'), 1, 'which did its work once');
 
+# Runs are queued just as the worker of the former ones ends: none is left for a tick, which nobody calls here.
+my @starters = map { session_start($node, "starter$_", [ ("SELECT dataops.start('job')") x 50 ]) } 1 .. 4;
+
+session_end($_) foreach @starters;
+wait_for($node, "SELECT count(*) FILTER (WHERE state = 'succeeded') = 201 FROM dataops.runs", 'all runs that were started');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM log'), 201, 'each of two hundred runs that were started worked once');
+
 $node->stop;
 done_testing();

@@ -15,7 +15,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(start_cluster start_fake start_server session_start session_end wait_for seconds_of);
+our @EXPORT = qw(start_cluster start_fake start_server session_start session_end wait_for through_crash seconds_of);
 
 # A running cluster; the extension is there in database postgres. DATAOPS_STAGE is the root that
 # "make install DESTDIR=" wrote to; without it the extension must be installed in the server.
@@ -95,6 +95,19 @@ sub wait_for
 
 	$node->poll_query_until('postgres', $query) or BAIL_OUT("waited in vain for: $what");
 	return;
+}
+
+# Runs the code, in which a server process is killed, and waits until the server has begun anew: it accepts connections
+# for a moment longer before it notices.
+sub through_crash
+{
+	my ($node, $code) = @_;
+	my $checkpointer = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'";
+	my $before = $node->safe_psql('postgres', $checkpointer);
+	my $result = $code->();
+
+	wait_for($node, "SELECT EXISTS ($checkpointer AND pid <> $before)", 'the server to begin anew after a crash');
+	return $result;
 }
 
 # Runs the code; returns the seconds it took.

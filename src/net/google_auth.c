@@ -1,0 +1,153 @@
+/*
+ * google_auth.c
+ *	  Tokens from the cache, or granted anew.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "net/google_auth.h"
+
+#include "lib/stringinfo.h"
+#include "utils/memutils.h"
+
+#include "core/crypto.h"
+#include "net/google_credential.h"
+#include "net/google_grant.h"
+#include "net/token_cache.h"
+#include "net/wait.h"
+
+/*
+ * A token is not used in its last minutes, so that a long request does not outlive it. The
+ * metadata server makes a new one only some four minutes before the end of the former.
+ */
+#define REFRESH_BEFORE_MS	(INT64CONST(225) * 1000)
+
+struct GoogleAuth
+{
+	MemoryContext memory;
+	GoogleAuthOptions options;	/* without the credentials' text */
+	const GoogleCredential *credential;
+	uint8		key[CRYPTO_SHA256_LENGTH];	/* of the cache */
+	MemoryContext handed_memory;	/* of the token handed out last */
+	const char *handed;			/* NULL: none yet */
+};
+
+/* Everything that tells a token from others. */
+static void
+make_key(GoogleAuth *auth, const char *credentials)
+{
+	const GoogleAuthOptions *options = &auth->options;
+	const char *parts[] = {
+		credentials, options->scopes, options->oauth2_endpoint, options->sts_endpoint,
+		options->iamcredentials_endpoint, options->metadata_host
+	};
+	StringInfoData digests;
+
+	initStringInfo(&digests);
+	for (int i = 0; i < lengthof(parts); i++)
+		if (parts[i] == NULL)
+			appendStringInfoChar(&digests, '-');
+		else
+			appendStringInfoString(&digests, crypto_sha256_hex((CryptoBytes) {
+				(const uint8 *) parts[i], strlen(parts[i])}));
+	crypto_sha256((CryptoBytes) {(uint8 *) digests.data, digests.len}, auth->key);
+}
+
+static const char *
+copy_text(const char *text)
+{
+	return text != NULL ? pstrdup(text) : NULL;
+}
+
+GoogleAuth *
+google_auth_create(MemoryContext owner, const GoogleAuthOptions *options)
+{
+	MemoryContext memory = AllocSetContextCreate(owner, "dataops google credentials",
+												 ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(memory);
+	GoogleAuth *auth = palloc0(sizeof(GoogleAuth));
+
+	auth->memory = memory;
+	auth->options = (GoogleAuthOptions) {
+		.pool = options->pool,
+		.scopes = copy_text(options->scopes),
+		.oauth2_endpoint = copy_text(options->oauth2_endpoint),
+		.sts_endpoint = copy_text(options->sts_endpoint),
+		.iamcredentials_endpoint = copy_text(options->iamcredentials_endpoint),
+		.metadata_host = copy_text(options->metadata_host),
+		.subject_token = options->subject_token,
+		.arg = options->arg
+	};
+	make_key(auth, options->credentials);
+	auth->credential = google_credential_parse(memory, options->credentials);
+	if (auth->credential->file != NULL && options->subject_token == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("could not use the credentials for Google"),
+				errdetail("They name a file, and files are not read here."));
+	auth->handed_memory = AllocSetContextCreate(memory, "dataops google token",
+												ALLOCSET_SMALL_SIZES);
+	MemoryContextSwitchTo(caller);
+	return auth;
+}
+
+const char *
+google_auth_project(const GoogleAuth *auth)
+{
+	return auth->credential->project;
+}
+
+static const char *
+cached_token(GoogleAuth *auth, bool renew)
+{
+	const char *token = token_cache_find(auth->key, wait_clock_ms());
+
+	/* the one that was refused; another one is newer, got by somebody else in this process */
+	if (token != NULL && renew && auth->handed != NULL && strcmp(token, auth->handed) == 0)
+	{
+		token_cache_drop(auth->key);
+		return NULL;
+	}
+	return token;
+}
+
+static void
+hand_out(GoogleAuth *auth, const char *token)
+{
+	auth->handed = NULL;
+	MemoryContextReset(auth->handed_memory);
+	auth->handed = crypto_copy_secret(auth->handed_memory, token, strlen(token));
+}
+
+GoogleToken
+google_auth_token(GoogleAuth *auth, bool renew)
+{
+	const char *token = cached_token(auth, renew);
+	MemoryContext memory;
+	MemoryContext caller;
+	GoogleToken result = {0};
+	GoogleGrant grant;
+
+	if (token != NULL)
+	{
+		hand_out(auth, token);
+		return (GoogleToken) {.token = auth->handed};
+	}
+	/* should the grant throw, it goes with the caller's context */
+	memory = AllocSetContextCreate(CurrentMemoryContext, "dataops google grant",
+								   ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(memory);
+	grant = google_grant(auth->credential, &auth->options);
+	MemoryContextSwitchTo(caller);
+	if (grant.token != NULL)
+	{
+		token_cache_keep(auth->key, grant.token, grant.expires_ms - REFRESH_BEFORE_MS);
+		hand_out(auth, grant.token);
+		result.token = auth->handed;
+	}
+	else
+		result = (GoogleToken) {
+			.problem = pstrdup(grant.problem), .retry = grant.retry, .sqlstate = grant.sqlstate
+		};
+	MemoryContextDelete(memory);
+	return result;
+}

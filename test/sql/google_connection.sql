@@ -1,0 +1,32 @@
+-- Connections of Google Cloud and of the warehouse in this database: options, credentials, endpoints.
+\set VERBOSITY default
+\echo == options that are not understood
+CREATE SERVER bad FOREIGN DATA WRAPPER dataops_gcs;
+CREATE SERVER bad FOREIGN DATA WRAPPER dataops_gcs OPTIONS (buckett 'acme');
+CREATE SERVER bad FOREIGN DATA WRAPPER dataops_gcs OPTIONS (bucket 'gs://acme');
+CREATE SERVER bad FOREIGN DATA WRAPPER dataops_gcs OPTIONS (bucket 'acme', prefix '../other');
+CREATE SERVER bad FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'acme');
+CREATE SERVER bad FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'acme', dataset 'mar-ket');
+CREATE SERVER bad FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'acme', dataset 'market', maximum_bytes_billed '1 GB');
+CREATE SERVER bad FOREIGN DATA WRAPPER dataops_google OPTIONS (project 'acme');
+CREATE SERVER bad FOREIGN DATA WRAPPER dataops_postgres;
+CREATE SERVER bad FOREIGN DATA WRAPPER dataops_postgres OPTIONS (shema 'published');
+
+\echo == those that are
+CREATE SERVER gc_lake FOREIGN DATA WRAPPER dataops_gcs OPTIONS (bucket 'acme', prefix 'production', staging_prefix 'staging', auth_server 'gc_identity');
+CREATE SERVER gc_bq FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'acme', dataset 'market', staging_dataset 'market_staging', location 'EU', auth_server 'gc_identity');
+CREATE SERVER gc_identity FOREIGN DATA WRAPPER dataops_google;
+CREATE SERVER gc_published FOREIGN DATA WRAPPER dataops_postgres OPTIONS (schema 'published');
+
+\echo == a mapping holds a reference, never the credentials
+CREATE USER MAPPING FOR CURRENT_USER SERVER gc_identity OPTIONS (credentials '{"type": "service_account"}');
+CREATE USER MAPPING FOR CURRENT_USER SERVER gc_published OPTIONS (credentials 'metadata');
+CREATE USER MAPPING FOR CURRENT_USER SERVER gc_identity OPTIONS (credentials 'metadata');
+
+\echo == it must be granted for the host of the service
+\connect - postgres
+SELECT dataops.grant_reference('metadata', 'app', 'dataops_postgres', 'storage.googleapis.com');
+SELECT dataops.grant_reference('metadata', 'app', 'dataops_google', 'storage.googleapis.com');
+SELECT dataops.revoke_reference('metadata', 'app', 'dataops_google', 'storage.googleapis.com');
+\connect - app
+DROP SERVER gc_lake, gc_bq, gc_identity, gc_published CASCADE;
