@@ -65,3 +65,6 @@ END
 $$;
 REVOKE ALL ON FUNCTION dataops._test_copy(text, text, text), dataops._test_load(text, text, text, text[], text, text[], boolean),
     dataops._test_publish(text, text), dataops._test_evaluate(text, text, text[], text[], text[]) FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('dataops._test_warehouse', '');
+SELECT pg_catalog.pg_extension_config_dump('dataops._test_job', '');
+GRANT INSERT ON dataops._test_warehouse, dataops._test_job TO @extowner@;

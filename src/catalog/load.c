@@ -36,8 +36,8 @@ load_add(Run *run, Step *step, const LoadRecord *load)
 {
 	static const char sql[] =
 		"INSERT INTO dataops.load (pipeline, env, step, relation, server, target, id, run, "
-		" step_run, mode, name, snapshot, tables, installation, rows, rows_loaded, bytes, expected, "
-		" state, created_at, loaded_at, finished_at) "
+		" step_run, mode, name, snapshot, tables, installation, rows, rows_loaded, bytes, "
+		" expected, state, created_at, loaded_at, finished_at) "
 		"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::pg_snapshot, $13::oid[], i.id, "
 		" $14, CASE WHEN $18 IN ('loaded', 'done') THEN $15 END, $16, $17, $18, t, "
 		" CASE WHEN $18 IN ('loaded', 'done') THEN t END, "
@@ -166,7 +166,8 @@ load_follows_failure(const LoadRecord *load)
 {
 	static const char sql[] =
 		"SELECT state = 'failed' FROM dataops.load WHERE server = $1 AND target = $2 "
-		"AND state <> 'removed' AND id < $3 AND installation = (SELECT id FROM dataops.installation) "
+		"AND state <> 'removed' AND id < $3 "
+		"AND installation = (SELECT id FROM dataops.installation) "
 		"ORDER BY id DESC LIMIT 1";
 	SqlArgs		args = {0};
 	SqlRows    *rows;

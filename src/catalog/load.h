@@ -2,10 +2,10 @@
  * load.h
  *	  Every SQL text about loads: rows brought into tables of warehouses.
  *
- * A remote load goes open → loading → loaded → done; "loading" is committed before the warehouse
- * hears of it, and from then on it is asked for by its name.  One that is published later stays
- * "loaded" until a promotion.  "failed": it definitely is not there.  "removed": its rows left the
- * staging side again before they were published.
+ * A load into a warehouse outside goes open → loading → loaded → done.  "loading" is committed
+ * before the warehouse hears of it; from then on it is asked for by its name.  One that is
+ * published later stays "loaded" until a promotion.  "failed": it definitely is not there.
+ * "removed": its rows left the staging side again before they were published, or never came there.
  *
  * All functions need an open transaction; results live in CurrentMemoryContext.
  *
@@ -71,7 +71,7 @@ typedef struct LoadBase
 {
 	char	   *snapshot;		/* of the last load that stayed; NULL: there is none */
 	List	   *tables;			/* OIDs, with "snapshot" */
-	bool		unknown;		/* rows were loaded, but which of them cannot be told any more: in the
+	bool		unknown;		/* rows were loaded, but which cannot be told any more: in the
 								 * database that this one is a copy of, or without a snapshot */
 } LoadBase;
 

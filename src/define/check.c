@@ -3,8 +3,8 @@
  *	  add_check(), drop_check() and accept_check().
  *
  * A check on a table that no model of the pipeline writes needs a step of its own, a gate: it is
- * made with the first such check, named like the table, and goes with the last one.  A check on a load
- * belongs to that step and goes with it.
+ * made with the first such check, named like the table, and goes with the last one.  A check on a
+ * load belongs to that step and goes with it.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */

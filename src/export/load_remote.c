@@ -2,15 +2,11 @@
  * load_remote.c
  *	  Loads into a warehouse outside: rows as files in a store, a load of them, a publication.
  *
- * Each step outward has a committed row before it, with the name that the effect has there, and a
- * commit after it.  So whoever comes later finds in the ledger what may have happened, and asks:
- *
+ * Before each effect a commit names it, after it a commit notes it: whoever comes later asks.
  *	  (none) → open     one transaction: rows judged, encoded, expected values computed
  *	  open → loading    every file is in the store
- *	  loading → loaded  the staging side has the rows
- *	  loaded            what arrived is compared; then published
+ *	  loading → loaded  the staging side has the rows; what arrived is compared and published
  *	  loaded → done     with the end of the step
- *
  * A definite failure ends in "failed"; the next load begins by resetting the staging side.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License

@@ -51,7 +51,8 @@ refuse_unknown_base(const LoadSpec *spec)
 	ereport(ERROR,
 			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			errmsg("%s cannot tell which rows it has appended already", spec->what),
-			errdetail("Its former loads were made in another database, or what they read was not noted."),
+			errdetail("Its former loads were made in another database, "
+					  "or what they read was not noted."),
 			errhint("Let it run once with mode => 'truncate', which replaces the rows; "
 					"then define it as before."));
 }

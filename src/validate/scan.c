@@ -172,11 +172,18 @@ run_violations(CheckScan *scan, Check *check, SelectStmt *select, bool count)
 	execute(scan, select, check->rule->text, receiver);
 }
 
+/* SELECT alias.* FROM rows */
+static SelectStmt *
+whole_rows(CheckScan *scan)
+{
+	return tree_select(list_make1(tree_target(tree_column(scan->rows->alias, NULL), NULL)),
+					   scan->rows->from);
+}
+
 static void
 sample_rows(CheckScan *scan, Check *check)
 {
-	SelectStmt *select = tree_select(list_make1(tree_target(tree_column(scan->rows->alias, NULL), NULL)),
-									 scan->rows->from);
+	SelectStmt *select = whole_rows(scan);
 
 	select->whereClause = tree_is_false(rule_condition(check->rule));
 	select->limitCount = tree_cast(tree_string(psprintf("%d", MAX_SAMPLES)), INT8OID);
@@ -262,8 +269,7 @@ scan_columns(CheckScan *scan, Check *check)
 static Node *
 filtered(CheckScan *scan, Node *filter)
 {
-	SelectStmt *select = tree_select(list_make1(tree_target(tree_column(scan->rows->alias, NULL), NULL)),
-									 scan->rows->from);
+	SelectStmt *select = whole_rows(scan);
 
 	select->whereClause = filter;
 	return tree_subselect(select, scan->rows->alias);

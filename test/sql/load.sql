@@ -237,7 +237,6 @@ SELECT dataops.drop_step('ld_bad', 'ld.item@ld_wh');
 SELECT dataops.add_load('ld_bad', 'ld.item', 'ld_wh');
 SELECT count(*) FROM dataops.deployment WHERE kind = 'check' AND pipeline = 'ld_bad';
 CREATE SERVER ld_same FOREIGN DATA WRAPPER dataops_postgres OPTIONS (staging_schema 's');
-CREATE SERVER ld_same FOREIGN DATA WRAPPER dataops_postgres OPTIONS (schema 'pg_catalog');
 
 -- the owner's rights count, of the server, of the relation and of the schema
 CREATE ROLE ld_other LOGIN;

@@ -34,7 +34,7 @@ SELECT * FROM lr.look();
 SELECT * FROM lr.there ORDER BY 1, 2;
 SELECT check_name, state, value, message FROM dataops.check_results WHERE pipeline = 'lr_merge' ORDER BY check_name;
 SELECT rows_in, rows_out, expected, job = name AS job, publish_job = name AS published_as, bytes > 0 AS bytes, bytes_billed, loaded_at <= finished_at AS loaded
-FROM dataops.loads;
+FROM dataops.loads WHERE pipeline = 'lr_merge';
 CALL dataops.run('lr_merge');
 SELECT * FROM lr.look();
 
@@ -66,7 +66,7 @@ ALTER SERVER lr_wh OPTIONS (SET fault_load 'refuse');
 UPDATE lr.item SET v = 20 WHERE id = 2;
 CALL dataops.run('lr_merge');
 SELECT * FROM lr.look();
-SELECT state, error, hint FROM dataops.loads ORDER BY load_id DESC LIMIT 1;
+SELECT state, error, hint FROM dataops.loads WHERE pipeline = 'lr_merge' ORDER BY load_id DESC LIMIT 1;
 ALTER SERVER lr_wh OPTIONS (SET fault_load '');
 CALL dataops.run('lr_merge');
 SELECT * FROM lr.look();

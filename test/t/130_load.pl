@@ -139,9 +139,8 @@ foreach my $pipeline ('near', 'far', 'later')
 		my $err;
 
 		change_rows();
-		$err = run_pipeline($pipeline, "SET dataops.fault = '$name:kill9:$nth';");
+		$err = through_crash($node, sub { run_pipeline($pipeline, "SET dataops.fault = '$name:kill9:$nth';") });
 		like($err, qr/server closed the connection|terminat/, "$pipeline: kill -9 at $point");
-		$node->poll_query_until('work', 'SELECT NOT pg_is_in_recovery()') or BAIL_OUT('the server did not come back');
 		$err = run_pipeline($pipeline);
 		is(state_of($pipeline), expected($pipeline), "$pipeline: the next run repairs $point") or diag($err);
 	}
@@ -150,9 +149,8 @@ foreach my $pipeline ('near', 'far', 'later')
 # Refused for good, and dead before its files were taken away.
 change_rows();
 app(q{ALTER SERVER far OPTIONS (SET fault_load 'refuse')});
-like(run_pipeline('far', "SET dataops.fault = 'load_after_failed:kill9';"), qr/server closed the connection|terminat/,
-	'far: kill -9 after a refusal');
-$node->poll_query_until('work', 'SELECT NOT pg_is_in_recovery()') or BAIL_OUT('the server did not come back');
+like(through_crash($node, sub { run_pipeline('far', "SET dataops.fault = 'load_after_failed:kill9';") }),
+	qr/server closed the connection|terminat/, 'far: kill -9 after a refusal');
 app(q{ALTER SERVER far OPTIONS (SET fault_load '')});
 run_pipeline('far');
 is(state_of('far'), expected('far'), 'the next run takes the files away and loads anew');
