@@ -4,6 +4,7 @@
 SET TimeZone = 'UTC';
 SET client_min_messages = warning;
 \c - postgres
+SELECT dataops._test_remote_setup();
 CREATE SERVER lr_lake FOREIGN DATA WRAPPER dataops_file OPTIONS (prefix 'load_remote');
 GRANT USAGE ON FOREIGN SERVER lr_lake TO app;
 \c - app
@@ -23,7 +24,7 @@ LANGUAGE sql AS $$
     ORDER BY s.step_run_id DESC LIMIT 1
 $$;
 CREATE VIEW lr.there AS
-    SELECT "table", side, string_agg(line::text, ' ' ORDER BY line) AS lines FROM dataops._test_warehouse GROUP BY 1, 2;
+    SELECT "table", side, string_agg(line::text, ' ' ORDER BY line) AS lines FROM remote_test.line GROUP BY 1, 2;
 
 SELECT dataops.create_pipeline('lr_merge');
 SELECT dataops.add_load('lr_merge', 'lr.item', 'lr_wh', key => '{id}');
@@ -72,7 +73,7 @@ CALL dataops.run('lr_merge');
 SELECT * FROM lr.look();
 -- what arrived is not what left
 \c - postgres
-UPDATE dataops._test_warehouse SET line = jsonb_set(line, '{v}', '99') WHERE line->>'id' = '3' AND side = 'staging';
+UPDATE remote_test.line SET line = jsonb_set(line, '{v}', '99') WHERE line->>'id' = '3' AND side = 'staging';
 \c - app
 SET client_min_messages = warning;
 UPDATE lr.item SET v = 5 WHERE id = 4;
@@ -80,7 +81,7 @@ CALL dataops.run('lr_merge');
 SELECT * FROM lr.look();
 SELECT error, hint LIKE 'Mend the data%' AS hint FROM dataops.failures WHERE pipeline = 'lr_merge';
 SELECT check_name, state, rows_failed, message FROM dataops.check_results ORDER BY check_result_id DESC LIMIT 2;
-SELECT line FROM dataops._test_warehouse WHERE side = 'production' ORDER BY line->>'id';
+SELECT line FROM remote_test.line WHERE side = 'production' ORDER BY line->>'id';
 CALL dataops.run('lr_merge');
 SELECT * FROM lr.look();
 SELECT * FROM lr.there ORDER BY 1, 2;

@@ -21,7 +21,8 @@ CONF
 $node->safe_psql('postgres', 'CREATE ROLE app LOGIN');
 $node->safe_psql('postgres', 'CREATE DATABASE work OWNER app');
 $node->safe_psql('work', 'CREATE EXTENSION dataops', extra_params => [ '-U', 'app' ]);
-$node->safe_psql('work', q{CREATE SERVER lake FOREIGN DATA WRAPPER dataops_file OPTIONS (prefix 'stage');
+$node->safe_psql('work', q{SELECT dataops._test_remote_setup();
+	CREATE SERVER lake FOREIGN DATA WRAPPER dataops_file OPTIONS (prefix 'stage');
 	GRANT USAGE ON FOREIGN SERVER lake TO app});
 
 sub app
@@ -79,9 +80,9 @@ my %rows = (
 		log => 'SELECT id, filler FROM near.log',
 	},
 	far => {
-		item => q{SELECT (line->>'id')::bigint, (line->>'v')::bigint, line->>'filler' FROM dataops._test_warehouse
+		item => q{SELECT (line->>'id')::bigint, (line->>'v')::bigint, line->>'filler' FROM remote_test.line
 			WHERE side = 'production' AND "table" = 'item'},
-		log => q{SELECT (line->>'id')::bigint, line->>'filler' FROM dataops._test_warehouse
+		log => q{SELECT (line->>'id')::bigint, line->>'filler' FROM remote_test.line
 			WHERE side = 'production' AND "table" = 'log'},
 	});
 $rows{later} = { item => $rows{far}{item} };
