@@ -37,7 +37,7 @@ fail(Delivery *delivery, StageResult *result, const char *done, const char *name
 
 	*result = (StageResult) {
 		.outcome = STAGE_FAILED,
-		.retry = answer->retry,
+		.retry = answer->retry || taken,	/* the next attempt has another name */
 		.sqlstate = taken ? ERRCODE_DUPLICATE_OBJECT : ERRCODE_IO_ERROR
 	};
 	result->error = psprintf("could not %s \"%s\" of connection \"%s\": %s", done, name,
