@@ -21,7 +21,8 @@ my %size = (small => 100_000, large => 25 * $MB + 123);    # the large one takes
 my ($ports, $fake) = start_fake();
 my $url = "http://127.0.0.1:$ports->{port}";
 my $node = start_cluster('gcs', <<CONF);
-dataops.google_endpoints = 'storage=$url'
+dataops.google_endpoints = 'storage=$url, metadata=$url'
+dataops.env_allowed = 'metadata'
 dataops.network_limit = 'http://127.0.0.1, 127.0.0.0/8'
 restart_after_crash = on
 CONF
@@ -32,6 +33,9 @@ $node->safe_psql('postgres', 'CREATE ROLE app LOGIN');
 $node->safe_psql('postgres', "CREATE DATABASE $dbname OWNER app");
 as_app('CREATE EXTENSION dataops');
 as_app("CREATE SERVER lake FOREIGN DATA WRAPPER dataops_gcs OPTIONS (bucket 'acme', prefix 'production', staging_prefix 'staging')");
+# with a token, which a 401 makes new; the archives below go without one
+as_app("CREATE USER MAPPING FOR app SERVER lake OPTIONS (credentials 'metadata')");
+as_app("SELECT dataops.grant_reference('metadata', 'app', 'dataops_gcs', '127.0.0.1')");
 
 sub as_app
 {
@@ -178,7 +182,7 @@ subtest 'what other programs put there' => sub {
 };
 
 # Transient faults of a request that is simply repeated.
-my @passing = ('429', '500', '503', 'drop');
+my @passing = ('401', '429', '500', '503', 'drop');
 # nth=1 is the first, the last one of four chunks, or of three parts, has its number
 sub matrix
 {
@@ -266,6 +270,19 @@ subtest 'faults of a resumable upload' => sub {
 	matrix([ 'chunk:1', 'chunk:4' ], [ 'corrupt' ], has_failed('fault/large', qr/damaged on their way, and taken away/, 1), 'failed', @put);
 	matrix([ 'start:1' ], [ 'nonsense' ], has_failed('fault/large', qr/names no upload session/, 1), 'failed', @put);
 	matrix([ 'chunk:1', 'chunk:4' ], [ 'nonsense' ], has_failed('fault/large', qr/does not describe an object/, 1), 'failed', @put);
+};
+
+subtest 'a token that expires' => sub {
+	my @put = ('put', 'fault/token', size => $size{large});
+	my @tokens;
+
+	ask('/gcs/requests?clear');
+	is(under([ 'chunk 401 nth=3' ], @put)->{outcome}, 'done', 'the upload goes on');
+	@tokens = map { $_->{token} } @{ ask('/gcs/requests?kind=chunk') };
+	is("@tokens", join(' ', @tokens[0, 0, 0, 3, 3]), 'with the old token before and another one after it');
+	isnt($tokens[0], $tokens[3], 'which is new');
+	is_whole('large', 'fault/token')->('a token that expires');
+	matrix([ 'start:1', 'chunk:1', 'chunk:4' ], [ '401 times=100' ], has_failed('fault/token', qr/401/, 0), 'failed', @put);
 };
 
 subtest 'faults of a copy' => sub {
