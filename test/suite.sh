@@ -231,7 +231,7 @@ suite_tap() {
 
 # What needs real counterparts of Google's services, which not every machine can have: skipped there, and said so.
 suite_google() {
-	local rc=0 reason
+	local rc=0 reason files
 	reason=$("$top/test/google/counterparts.sh" install) || rc=$?
 	if [ "$rc" = 77 ]; then
 		echo "SKIPPED: $reason"
@@ -239,7 +239,8 @@ suite_google() {
 		return
 	fi
 	start_google
-	run_tap google $(tap_files test/google/t)
+	mapfile -t files < <(tap_files test/google/t)
+	run_tap google "${files[@]}"
 }
 
 start_google() {
