@@ -218,7 +218,7 @@ SELECT dataops.add_load('ld_bad', 'ld.item', 'ld_wh', mode => 'append', key => '
 SELECT dataops.add_load('ld_bad', 'ld.item', 'ld_wh', rows => 'changed');
 SELECT dataops.add_load('ld_bad', 'ld.dear', 'ld_wh', key => '{id}');
 SELECT dataops.add_load('ld_bad', 'ld.item', 'ld_wh', publish => false);
-SELECT dataops.add_load('ld_bad', 'ld.item', 'ld_wh', stage => 'lake');
+SELECT dataops.add_load('ld_bad', 'ld.item', 'ld_wh', stage => 'somewhere_unheard_of');
 SELECT dataops.add_load('ld_bad', 'ld.item', 'ld_wh', partition_by => 'v');
 SELECT dataops.add_load('ld_bad', 'ld.item', 'ld_wh', checks => '{matches(v)}');
 SELECT dataops.add_load('ld_bad', 'ld.item', 'ld_wh', checks => '{"matches()"}');

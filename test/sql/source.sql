@@ -33,7 +33,7 @@ SELECT dataops.create_http_source('bad', 'source_api', method => 'PUT');
 SELECT dataops.create_http_source('bad', 'source_api', for_each => 'SELECT 1, 2');
 SELECT dataops.create_http_source('bad', 'source_api', for_each => 'DELETE FROM x');
 SELECT dataops._define_source('bad', '{"server": "source_api", "pagination": {}}');
-SELECT count(*) FROM pg_class WHERE relname = 'bad';
+SELECT count(*) FROM pg_class WHERE relname = 'bad' AND relnamespace = to_regnamespace('raw');
 
 \echo == replacing, altering
 SELECT dataops.create_http_source('source_items', 'source_api', '/items');
