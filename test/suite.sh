@@ -170,6 +170,7 @@ keep_tap_logs() {
 	mkdir -p "$out"
 	cp "$suite.log" "$out"
 	if [ -d scratch/tmp_check/log ]; then cp scratch/tmp_check/log/* "$out"; fi
+	if [ "$suite" = google ]; then cp google/*.log "$out"; fi
 }
 
 # The tests' own words, and the end of the log of each file that has failed.
