@@ -215,18 +215,18 @@ tap_files() {
 # Whatever is chosen, the requests that it makes of Google are checked at the end.
 suite_tap() {
 	local last=test/t/990_google_requests.pl files
-	files=$(tap_files test/t | grep -vx "$last" || true)
+	mapfile -t files < <(tap_files test/t | grep -vx "$last")
 	if DATAOPS_GOOGLE_WHEEL=$("$top/test/wheel.sh" google-api-python-client); then
 		cp "$DATAOPS_GOOGLE_WHEEL" "$run/descriptions.whl"
 		chmod a+r "$run/descriptions.whl"
 		export DATAOPS_GOOGLE_WHEEL=$run/descriptions.whl
 	fi
-	run_tap tap $files "$last"
+	run_tap tap "${files[@]}" "$last"
 }
 
 # What needs real counterparts of Google's services, which not every machine can have: skipped there, and said so.
 suite_google() {
-	local rc=0 reason
+	local rc=0 reason files
 	reason=$("$top/test/google/counterparts.sh" install) || rc=$?
 	if [ "$rc" = 77 ]; then
 		echo "SKIPPED: $reason"
@@ -234,7 +234,8 @@ suite_google() {
 		return
 	fi
 	start_google
-	run_tap google $(tap_files test/google/t)
+	mapfile -t files < <(tap_files test/google/t)
+	run_tap google "${files[@]}"
 }
 
 start_google() {

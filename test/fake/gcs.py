@@ -17,7 +17,7 @@ import urllib.parse
 import zlib
 
 from gcs_state import Cloud, Contents, Fault, Refusal, Session
-from routes import CONTROLS, route
+from routes import CONTROLS, hidden, route
 
 CHUNK_MULTIPLE = 262144
 REWRITTEN_AT_ONCE = 8 << 20
@@ -393,6 +393,7 @@ def storage(request, reply, state):
     fault = cloud.fault_due(call.kind)
     entry = {"kind": call.kind, "bucket": call.bucket, "name": call.name,
              "bytes": len(request.body), "range": request.header("Content-Range"),
+             "token": hidden(request.header("Authorization", "")),
              "fault": fault.do if fault else None, "code": 0}
     with cloud.lock:
         cloud.log.append(entry)

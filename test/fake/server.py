@@ -44,6 +44,7 @@ Routes (a "?" shows the parameters that a route knows; all of them have defaults
                             on= token sts iam metadata subject any
                             do= a status, or echo drop nonsense empty stranger with short hang
   /google-auth/accept (POST a public key)   /google-auth/calls?clear   /google-auth/scopes?token=
+  /google-guard/set?on=1|nobody&echo        the services want such tokens; /google-guard/revoke: new ones
 
   BigQuery, see bigquery.py: /bigquery/v2/projects/…      loads read the objects above
   /bq/fault?on=&do=&nth=&times=&reason=&effect
@@ -81,6 +82,7 @@ import bigquery     # noqa: F401
 import faults       # noqa: F401  (registers its routes)
 import gcs          # noqa: F401
 import google_auth  # noqa: F401
+import google_guard     # noqa: F401
 import paging       # noqa: F401
 import tls
 from routes import CONTROLS, Router, State, route

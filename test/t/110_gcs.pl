@@ -21,7 +21,8 @@ my %size = (small => 100_000, large => 25 * $MB + 123);    # the large one takes
 my ($ports, $fake) = start_fake();
 my $url = "http://127.0.0.1:$ports->{port}";
 my $node = start_cluster('gcs', <<CONF);
-dataops.google_endpoints = 'storage=$url'
+dataops.google_endpoints = 'storage=$url, metadata=$url'
+dataops.env_allowed = 'metadata'
 dataops.network_limit = 'http://127.0.0.1, 127.0.0.0/8'
 restart_after_crash = on
 CONF
@@ -32,6 +33,9 @@ $node->safe_psql('postgres', 'CREATE ROLE app LOGIN');
 $node->safe_psql('postgres', "CREATE DATABASE $dbname OWNER app");
 as_app('CREATE EXTENSION dataops');
 as_app("CREATE SERVER lake FOREIGN DATA WRAPPER dataops_gcs OPTIONS (bucket 'acme', prefix 'production', staging_prefix 'staging')");
+# with a token, which a 401 makes new; the archives below go without one
+as_app("CREATE USER MAPPING FOR app SERVER lake OPTIONS (credentials 'metadata')");
+as_app("SELECT dataops.grant_reference('metadata', 'app', 'dataops_gcs', '127.0.0.1')");
 
 sub as_app
 {
@@ -178,7 +182,7 @@ subtest 'what other programs put there' => sub {
 };
 
 # Transient faults of a request that is simply repeated.
-my @passing = ('429', '500', '503', 'drop');
+my @passing = ('401', '429', '500', '503', 'drop');
 # nth=1 is the first, the last one of four chunks, or of three parts, has its number
 sub matrix
 {
@@ -268,6 +272,19 @@ subtest 'faults of a resumable upload' => sub {
 	matrix([ 'chunk:1', 'chunk:4' ], [ 'nonsense' ], has_failed('fault/large', qr/does not describe an object/, 1), 'failed', @put);
 };
 
+subtest 'a token that expires' => sub {
+	my @put = ('put', 'fault/token', size => $size{large});
+	my @tokens;
+
+	ask('/gcs/requests?clear');
+	is(under([ 'chunk 401 nth=3' ], @put)->{outcome}, 'done', 'the upload goes on');
+	@tokens = map { $_->{token} } @{ ask('/gcs/requests?kind=chunk') };
+	is("@tokens", join(' ', @tokens[0, 0, 0, 3, 3]), 'with the old token before and another one after it');
+	isnt($tokens[0], $tokens[3], 'which is new');
+	is_whole('large', 'fault/token')->('a token that expires');
+	matrix([ 'start:1', 'chunk:1', 'chunk:4' ], [ '401 times=100' ], has_failed('fault/token', qr/401/, 0), 'failed', @put);
+};
+
 subtest 'faults of a copy' => sub {
 	my @copy = ('copy', 'fault/copy');
 	my $expected = is_whole('large', 'fault/copy');
@@ -322,7 +339,7 @@ subtest 'faults when listing' => sub {
 };
 
 subtest 'test_connection' => sub {
-	is(as_app("SELECT count(*) FILTER (WHERE ok) || ' of ' || count(*) FROM dataops.test_connection('lake')"), '5 of 5', 'all steps pass');
+	is(as_app("SELECT count(*) FILTER (WHERE ok) || ' of ' || count(*) FROM dataops.test_connection('lake')"), '8 of 8', 'all steps pass');
 	as_app("CREATE SERVER gone FOREIGN DATA WRAPPER dataops_gcs OPTIONS (bucket 'missing-bucket')");
 	like(as_app("SELECT detail FROM dataops.test_connection('gone') WHERE NOT ok"), qr/404/, 'a bucket that is not there');
 };
