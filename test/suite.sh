@@ -164,7 +164,7 @@ keep_tap_logs() {
 	rm -rf "$out"
 	mkdir -p "$out"
 	cp tap.log "$out"
-	if [ -d work/tmp_check/log ]; then cp work/tmp_check/log/* "$out"; fi
+	if [ -d scratch/tmp_check/log ]; then cp scratch/tmp_check/log/* "$out"; fi
 }
 
 # The tests' own words, and the end of the log of each file that has failed.
@@ -173,7 +173,7 @@ show_tap_failures() {
 	grep -vE '^ok ' tap.log
 	for name in $(sed -nE 's|^test/t/([^ ]+)\.pl +\(Wstat: .*|\1|p' tap.log); do
 		echo "--- end of build/out/$server-tap/regress_log_$name:"
-		tail -n 25 "work/tmp_check/log/regress_log_$name" || true
+		tail -n 25 "scratch/tmp_check/log/regress_log_$name" || true
 	done
 }
 
