@@ -266,11 +266,17 @@ probe_google(Probe *probe)
 static void
 probe_identity(Probe *probe)
 {
-	if (probe->connection->reference != NULL)
-		put_step(probe, "credentials", true, "tried by the connections that name it as auth_server");
+	Connection *connection = probe->connection;
+
+	if (connection->reference != NULL)
+		put_step(probe, "credentials", true,
+				 "tried by the connections that name it as auth_server");
 	else
-		put_step(probe, "credentials", false, "There is no user mapping for you. CREATE USER "
-				 "MAPPING gives one.");
+		put_step(probe, "credentials", false,
+				 psprintf("There is no user mapping. CREATE USER MAPPING FOR %s SERVER %s OPTIONS "
+						  "(credentials 'env:NAME');",
+						  quote_identifier(GetUserNameFromId(connection->owner, true)),
+						  quote_identifier(connection->server)));
 }
 
 /* ---- a warehouse in this database ---- */
@@ -296,7 +302,8 @@ put_schema(Probe *probe, const char *step, const char *schema)
 	sql_add_oid(&args, probe->connection->owner);
 	rows = sql_run_own(sql, &args);
 	ok = sql_bool(rows, 0, 1);
-	return put_step(probe, step, ok, !ok ? psprintf("Its owner can run: %s;", sql_text(rows, 0, 3)) :
+	return put_step(probe, step, ok,
+					!ok ? psprintf("Its owner can run: %s;", sql_text(rows, 0, 3)) :
 					sql_bool(rows, 0, 2) ? "made when it is needed" : NULL);
 }
 

@@ -44,6 +44,7 @@ Routes (a "?" shows the parameters that a route knows; all of them have defaults
                             on= token sts iam metadata subject any
                             do= a status, or echo drop nonsense empty stranger with short hang
   /google-auth/accept (POST a public key)   /google-auth/calls?clear   /google-auth/scopes?token=
+  /google-guard/set?on=1|nobody&echo        the services want such tokens; /google-guard/revoke: new ones
 
   /echo                     the request as JSON
 
@@ -71,6 +72,7 @@ import auth
 import faults       # noqa: F401  (registers its routes)
 import gcs          # noqa: F401
 import google_auth  # noqa: F401
+import google_guard     # noqa: F401
 import paging       # noqa: F401
 import tls
 from routes import CONTROLS, Router, State, route
