@@ -176,6 +176,7 @@ keep_tap_logs() {
 	mkdir -p "$out"
 	cp "$suite.log" "$out"
 	if [ -d scratch/tmp_check/log ]; then cp scratch/tmp_check/log/* "$out"; fi
+	if [ "$suite" = google ]; then cp google/*.log "$out"; fi
 }
 
 # The tests' own words, and the end of the log of each file that has failed.
@@ -220,13 +221,13 @@ tap_files() {
 # Whatever is chosen, the requests that it makes of Google are checked at the end.
 suite_tap() {
 	local last=test/t/990_google_requests.pl files
-	files=$(tap_files test/t | grep -vx "$last" || true)
+	mapfile -t files < <(tap_files test/t | grep -vx "$last")
 	if DATAOPS_GOOGLE_WHEEL=$("$top/test/wheel.sh" google-api-python-client); then
 		cp "$DATAOPS_GOOGLE_WHEEL" "$run/descriptions.whl"
 		chmod a+r "$run/descriptions.whl"
 		export DATAOPS_GOOGLE_WHEEL=$run/descriptions.whl
 	fi
-	run_tap tap $files "$last"
+	run_tap tap "${files[@]}" "$last"
 }
 
 # What needs real counterparts of Google's services, which not every machine can have: skipped there, and said so.

@@ -10,6 +10,9 @@
 #include "utils/builtins.h"
 #include "utils/varlena.h"
 
+#define CODE_MAX	60
+#define WINDOW		16			/* bytes of a secret that are not shown */
+
 const char *
 nearest_name(const char *name, const char *const *names, int nnames)
 {
@@ -63,4 +66,31 @@ error_clean(const char *text, size_t length, size_t limit)
 	}
 	copy[used] = '\0';
 	return copy;
+}
+
+bool
+error_mentions(const char *text, const char *secret)
+{
+	size_t		length = strlen(secret);
+
+	if (length <= WINDOW)
+		return length > 0 && strstr(text, secret) != NULL;
+	for (size_t at = 0; at + WINDOW <= length; at += WINDOW / 2)
+	{
+		char		part[WINDOW + 1] = {0};
+
+		memcpy(part, secret + at, WINDOW);
+		if (strstr(text, part) != NULL)
+			return true;
+	}
+	return false;
+}
+
+bool
+error_is_code(const char *text)
+{
+	size_t		length = strlen(text);
+
+	return length > 0 && length <= CODE_MAX &&
+		strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_") == length;
 }

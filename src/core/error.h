@@ -26,4 +26,13 @@ extern const char *nearest_name(const char *name, const char *const *names, int 
  */
 extern char *error_clean(const char *text, size_t length, size_t limit);
 
+/* Does the text hold a secret, or as much of it as would be worth something? */
+extern bool error_mentions(const char *text, const char *secret);
+
+/*
+ * Is it a service's word for an error, such as "invalid_grant"? Letters and "_", and not many: what
+ * is longer or has other characters could be something else.
+ */
+extern bool error_is_code(const char *text);
+
 #endif

@@ -23,8 +23,6 @@
 #include "remote/reach.h"
 
 #define REPLY_BYTES		(64 * 1024 * 1024)	/* of a reply that is read as JSON */
-#define REASON_BYTES	100
-#define PROBLEM_BYTES	1000
 
 /* "Retry strategy" of Cloud Storage: exponential, doubling, at most a minute, some two minutes. */
 static const RetryPolicy policy = {
@@ -249,8 +247,8 @@ reason_of(const JsonReply *json)
 	{
 		const char *reason = json_reply_text(json, places[i]);
 
-		if (reason != NULL)
-			return error_clean(reason, strlen(reason), REASON_BYTES);
+		if (reason != NULL && error_is_code(reason))
+			return pstrdup(reason);
 	}
 	return NULL;
 }
@@ -275,10 +273,10 @@ words_of(const StringInfo body, const char *token)
 {
 	char	   *message;
 
-	if (token != NULL && strstr(body->data, token) != NULL)
+	if (token != NULL && error_mentions(body->data, token))
 		return NULL;
 	message = json_error_message(body->data, body->len);
-	return message != NULL && token != NULL && strstr(message, token) != NULL ? NULL : message;
+	return message != NULL && token != NULL && error_mentions(message, token) ? NULL : message;
 }
 
 static void

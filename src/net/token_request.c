@@ -21,8 +21,6 @@
 
 #define ANSWER_BYTES	(64 * 1024)
 #define TOTAL_MS		(30 * 1000)
-#define CODE_MAX		60			/* of an error's code */
-#define WINDOW			16			/* bytes of a secret that are not shown, see mentions() */
 
 static const RetryPolicy policy = {
 	.attempts = 4, .first_delay_ms = 500, .max_delay_ms = 10000, .max_total_ms = 60000,
@@ -83,30 +81,11 @@ read_text(HttpResponse *response, size_t *length)
 	return text;
 }
 
-/* Does the text hold a secret, or as much of it as would be worth something? */
-static bool
-mentions(const char *text, const char *secret)
-{
-	size_t		length = strlen(secret);
-
-	if (length <= WINDOW)
-		return length > 0 && strstr(text, secret) != NULL;
-	for (size_t at = 0; at + WINDOW <= length; at += WINDOW / 2)
-	{
-		char		part[WINDOW + 1] = {0};
-
-		memcpy(part, secret + at, WINDOW);
-		if (strstr(text, part) != NULL)
-			return true;
-	}
-	return false;
-}
-
 static bool
 mentions_any(const TokenRequest *request, const char *text)
 {
 	for (int i = 0; i < TOKEN_SECRETS && request->secrets[i] != NULL; i++)
-		if (mentions(text, request->secrets[i]))
+		if (error_mentions(text, request->secrets[i]))
 			return true;
 	return false;
 }
@@ -123,8 +102,7 @@ error_code(const char *text, size_t length)
 	{
 		const char *code = json_reply_text(json, places[i]);
 
-		if (code != NULL && strlen(code) <= CODE_MAX &&
-			strspn(code, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_") == strlen(code))
+		if (code != NULL && error_is_code(code))
 			return code;
 	}
 	return NULL;

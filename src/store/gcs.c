@@ -9,12 +9,12 @@
  */
 #include "store/gcs.h"
 
-#include "common/base64.h"
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/memutils.h"
 
 #include "catalog/option.h"
+#include "core/compat.h"
 #include "core/error.h"
 #include "core/fault.h"
 #include "core/url.h"
@@ -132,11 +132,8 @@ char *
 gcs_checksum_text(uint32 crc32c)
 {
 	uint32		bytes = pg_hton32(crc32c);
-	int			size = pg_b64_enc_len(sizeof(bytes)) + 1;
-	char	   *text = palloc0(size);
 
-	(void) pg_b64_encode((const void *) &bytes, sizeof(bytes), text, size);
-	return text;
+	return compat_base64((const char *) &bytes, sizeof(bytes));
 }
 
 static bool

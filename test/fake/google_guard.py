@@ -29,7 +29,8 @@ def guard(request, reply, state):
         return False
     message = "Request had invalid authentication credentials."
     if "echo" in settings:
-        message += " " + (request.header("Authorization") or "")
+        sent = request.header("Authorization") or ""
+        message += " " + sent[:26 if settings["echo"] == "cut" else None]
     reply.json({"error": {"code": 401, "message": message, "status": "UNAUTHENTICATED", "errors": [
         {"message": message, "domain": "global", "reason": "authError"}]}}, 401)
     return True
@@ -40,7 +41,8 @@ GUARDS.append(guard)
 
 @route("/google-guard/set", CONTROLS)
 def set_guard(request, reply, state):
-    """on=1: tokens are wanted; on=nobody: none is good; without on: no guard. echo=: repeats them."""
+    """on=1: tokens are wanted; on=nobody: none is good; without on: no guard. echo=1: repeats them;
+    echo=cut: their beginnings."""
     settings = state.face("google_guard", dict)
     settings.clear()
     settings.update(request.query)

@@ -8,10 +8,13 @@ package with the extension "spatial", without which bqemulator does not start.
 Columns of BIGNUMERIC would have more digits than DuckDB knows. They hold 20 before and 18 behind the
 point here; further ones are beyond these tests.
 
+A load job that appends tells all rows of its table as outputRows, and Google those that it has added.
+
 Copyright (c) 2026, dataops authors; PostgreSQL License
 """
 import sys
 
+from bqemulator.jobs import executor
 from bqemulator.sql import builtin_udfs
 from bqemulator.storage import type_map
 
@@ -37,6 +40,20 @@ class Typed:
                                                self.as_type(return_type), **options)
 
 
+execute_load_job = executor.execute_load_job
+
+
+async def execute_and_count(project, job_id, configuration, context):
+    load = executor._parse_load_job_config(project, configuration)
+    there = load.write_disposition == "WRITE_APPEND" and context.catalog.get_table(
+        load.project_id, load.dataset_id, load.table_id) is not None
+    before = executor._refresh_load_row_count(load, context) if there else 0
+    job = await execute_load_job(project, job_id, configuration, context)
+    rows = int(job.statistics["load"]["outputRows"])
+    return job.model_copy(update={"statistics": {"load": {"outputRows": str(rows - before)}}})
+
+
+executor.execute_load_job = execute_and_count
 type_map._BQ_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 18)"
 # before the server is imported, which takes the function by its name
 builtin_udfs.register_builtin_udfs = lambda connection: register(Typed(connection))

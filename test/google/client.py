@@ -10,13 +10,14 @@ Reads lines, each a JSON array of a command and its arguments, and answers each 
     ["dataset", NAME, LOCATION]         makes a dataset
     ["columns", "DATASET.TABLE"]        [[name, type, mode], …]
     ["table", "DATASET.TABLE"]          the table's resource
-    ["rows", QUERY]                     [[value, …], …], what JSON has no form for as text
+    ["rows", QUERY]                     [[value, …], …]; numbers with a point and times as text
 
 DATAOPS_TEST_STORAGE, DATAOPS_TEST_BIGQUERY: where the services are. No credentials are used.
 
 Copyright (c) 2026, dataops authors; PostgreSQL License
 """
 import base64
+import decimal
 import json
 import os
 import sys
@@ -75,7 +76,12 @@ def rows(query):
     return [list(row.values()) for row in WAREHOUSE.query(query).result(timeout=60)]
 
 
+def text(value):
+    """What JSON has no form for."""
+    return format(value, "f") if isinstance(value, decimal.Decimal) else str(value)
+
+
 COMMANDS = {each.__name__: each for each in (bucket, put, get, objects, dataset, columns, table, rows)}
 for line in sys.stdin:
     command, *arguments = json.loads(line)
-    print(json.dumps(COMMANDS[command](*arguments), default=str), flush=True)
+    print(json.dumps(COMMANDS[command](*arguments), default=text), flush=True)

@@ -242,7 +242,7 @@ subtest 'a token that is refused is made new once' => sub {
 	$node->safe_psql($dbname, 'GRANT EXECUTE ON FUNCTION dataops._test_http TO alice');
 	is(error_of('alice', listings($lake, $get->('/google-guard/revoke'))), '', 'a token that was revoked in between');
 	is(calls(), 'token 2', 'a new one is got');
-	for my $echo ('', '&echo=1')
+	for my $echo ('', '&echo=1', '&echo=cut')
 	{
 		ask("/google-guard/set?on=nobody$echo");
 		like(error_of('alice', listings($lake)), qr/status 401/, 'no token is good' . $echo);

@@ -104,8 +104,15 @@ sub session_end
 sub wait_for
 {
 	my ($node, $query, $what) = @_;
+	my $found;
 
-	$node->poll_query_until('postgres', $query) or BAIL_OUT("waited in vain for: $what");
+	# a psql that is refused the connection may have left before its query was written to it: that throws "Broken pipe"
+	for (1 .. 100)
+	{
+		$found = eval { $node->poll_query_until('postgres', $query) };
+		last if defined $found || $@ !~ /Broken pipe/;
+	}
+	$found or BAIL_OUT("waited in vain for: $what " . ($@ // ''));
 	return;
 }
 
