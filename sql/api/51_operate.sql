@@ -249,16 +249,27 @@ COMMENT ON FUNCTION dataops.adopt() IS 'From now on pipelines run in this databa
 CREATE OR REPLACE FUNCTION dataops._connections_in_use() RETURNS TABLE (server name, wrapper name, owner regrole, needs_mapping boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT DISTINCT used.server, w.fdwname, d.owner,
+    WITH named AS (
+        SELECT used.server, d.owner FROM dataops.deployment p
+        JOIN dataops.definition d ON d.id = p.definition
+        CROSS JOIN LATERAL (VALUES ((d.spec ->> 'server')::name), (nullif(d.spec ->> 'archive', '')::name)) AS used(server)
+        WHERE used.server IS NOT NULL
+    ), holder AS (
+        -- who has an auth_server takes the mapping of that one
+        SELECT n.server, n.owner, o.option_value::name AS auth_server FROM named n
+        JOIN pg_foreign_server s ON s.srvname = n.server
+        CROSS JOIN LATERAL pg_options_to_table(s.srvoptions) o WHERE o.option_name = 'auth_server'
+    ), used AS (
+        SELECT n.server, n.owner FROM named n UNION SELECT h.auth_server, h.owner FROM holder h
+    )
+    SELECT u.server, w.fdwname, u.owner,
            w.fdwname NOT IN ('dataops_file', 'dataops_postgres')
+           AND NOT EXISTS (SELECT FROM holder h WHERE h.server = u.server)
            AND NOT (w.fdwname = 'dataops_http' AND NOT EXISTS (SELECT FROM pg_options_to_table(s.srvoptions) o
                                                                WHERE o.option_name = 'auth' AND o.option_value <> 'none'))
-    FROM dataops.deployment p
-    JOIN dataops.definition d ON d.id = p.definition
-    CROSS JOIN LATERAL (VALUES ((d.spec ->> 'server')::name), (nullif(d.spec ->> 'archive', '')::name)) AS used(server)
-    LEFT JOIN pg_foreign_server s ON s.srvname = used.server
+    FROM used u
+    LEFT JOIN pg_foreign_server s ON s.srvname = u.server
     LEFT JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
-    WHERE used.server IS NOT NULL
 $$;
 COMMENT ON FUNCTION dataops._connections_in_use() IS 'The servers that current definitions name; wrapper is null for one that does not exist.';
 

@@ -24,7 +24,7 @@ COMMENT ON FUNCTION dataops.dataops_gcs_validator(text[], oid) IS 'Checks the op
 REVOKE ALL ON FUNCTION dataops.dataops_gcs_validator(text[], oid) FROM PUBLIC;
 
 CREATE FOREIGN DATA WRAPPER dataops_gcs NO HANDLER VALIDATOR dataops.dataops_gcs_validator;
-COMMENT ON FOREIGN DATA WRAPPER dataops_gcs IS 'A bucket of Google Cloud Storage: bucket, prefix, staging_prefix, auth_server, timeout, connect_timeout.';
+COMMENT ON FOREIGN DATA WRAPPER dataops_gcs IS 'A bucket of Google Cloud Storage: bucket, prefix, staging_prefix, auth_server, timeout, connect_timeout, allow_addresses.';
 GRANT USAGE ON FOREIGN DATA WRAPPER dataops_gcs TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION dataops.dataops_bigquery_validator(text[], oid) RETURNS void
@@ -33,7 +33,7 @@ COMMENT ON FUNCTION dataops.dataops_bigquery_validator(text[], oid) IS 'Checks t
 REVOKE ALL ON FUNCTION dataops.dataops_bigquery_validator(text[], oid) FROM PUBLIC;
 
 CREATE FOREIGN DATA WRAPPER dataops_bigquery NO HANDLER VALIDATOR dataops.dataops_bigquery_validator;
-COMMENT ON FOREIGN DATA WRAPPER dataops_bigquery IS 'A dataset of BigQuery: project, dataset, staging_dataset, location, auth_server, maximum_bytes_billed, timeout, connect_timeout.';
+COMMENT ON FOREIGN DATA WRAPPER dataops_bigquery IS 'A dataset of BigQuery: project, dataset, staging_dataset, location, auth_server, maximum_bytes_billed, timeout, connect_timeout, allow_addresses.';
 GRANT USAGE ON FOREIGN DATA WRAPPER dataops_bigquery TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION dataops.dataops_google_validator(text[], oid) RETURNS void

@@ -1,6 +1,6 @@
 -- The tests' own functions for core and net (make TEST=1): src/net/net_test.c.
 -- Options of the http functions: hosts, ranges, limit_hosts, limit_ranges, allow_http (the gate's policy); method, headers,
--- secret_headers, body; the limits of net/http.h by name; connections, ca, resolve; repeat, abandon, interactive_ms, sleep_ms.
+-- secret_headers, body, once; the limits of net/http.h by name; connections, ca, resolve; repeat, abandon, interactive_ms, sleep_ms.
 CREATE FUNCTION dataops._test_http(url text, options jsonb) RETURNS jsonb LANGUAGE c STRICT VOLATILE
 AS 'MODULE_PATHNAME', 'dataops_test_http';
 CREATE FUNCTION dataops._test_http_many(url text, count integer, options jsonb) RETURNS jsonb LANGUAGE c STRICT VOLATILE

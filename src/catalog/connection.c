@@ -124,6 +124,7 @@ connection_find(const char *server, Oid owner)
 	if (find_mapping(owner, found->serverid, &mapping) ||
 		find_mapping(InvalidOid, found->serverid, &mapping))
 		connection->reference = (char *) option_text(mapping, "credentials", NULL);
+	connection->reach.ranges = guc_list(option_text(connection->options, "allow_addresses", ""));
 	connection->auth = auth_of(connection->options);
 	if (strcmp(connection->wrapper, "dataops_http") == 0 &&
 		!url_parse(option_text(connection->options, "url", ""), &connection->url, &problem))
@@ -260,7 +261,6 @@ connection_open(const char *server, Oid owner)
 
 	if (strcmp(connection->wrapper, "dataops_http") != 0)
 		return connection;
-	connection->reach.ranges = guc_list(option_text(connection->options, "allow_addresses", ""));
 	connection_allow(connection, &connection->url);
 	return connection;
 }

@@ -390,13 +390,15 @@ static const OptionRule file_server[] = {
 
 static const OptionRule gcs_server[] = {
 	{"bucket", check_bucket}, {"prefix", check_prefix}, {"staging_prefix", check_prefix},
-	{"auth_server", check_identifier}, {"timeout", check_ms}, {"connect_timeout", check_ms}
+	{"auth_server", check_identifier}, {"timeout", check_ms}, {"connect_timeout", check_ms},
+	{"allow_addresses", option_check_ranges}
 };
 
 static const OptionRule bigquery_server[] = {
 	{"project", check_project}, {"dataset", check_dataset}, {"staging_dataset", check_dataset},
 	{"location", check_project}, {"auth_server", check_identifier},
-	{"maximum_bytes_billed", check_size}, {"timeout", check_ms}, {"connect_timeout", check_ms}
+	{"maximum_bytes_billed", check_size}, {"timeout", check_ms}, {"connect_timeout", check_ms},
+	{"allow_addresses", option_check_ranges}
 };
 
 static const OptionRule postgres_server[] = {

@@ -20,7 +20,10 @@ base64_append_url(StringInfo target, const void *bytes, size_t length)
 	pfree(text);
 }
 
-/* The usual alphabet, without white space and with the padding that the server insists on. */
+/*
+ * The usual alphabet, without white space and with the padding that the server insists on. NULL for
+ * padding elsewhere, which the server lets pass.
+ */
 static char *
 usual_form(MemoryContext owner, const char *text, int *length)
 {
@@ -34,6 +37,8 @@ usual_form(MemoryContext owner, const char *text, int *length)
 			usual[used++] = *at == '-' ? '+' : *at == '_' ? '/' : *at;
 	while (used > 0 && usual[used - 1] == '=')
 		used--;
+	if (memchr(usual, '=', used) != NULL)
+		return NULL;
 	while (used % 4 != 0)
 		usual[used++] = '=';
 	usual[used] = '\0';
@@ -52,6 +57,8 @@ base64_open(MemoryContext owner, const char *text, size_t *length)
 	if (strlen(text) > MaxAllocSize / 2)
 		return NULL;
 	usual = usual_form(owner, text, &used);
+	if (usual == NULL)
+		return NULL;
 	bytes = MemoryContextAllocZero(owner, used + 1);
 	crypto_wipe_with(owner, bytes, used + 1);
 	/* characters in 15 to 17, bytes from 18 on */

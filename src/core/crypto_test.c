@@ -6,6 +6,7 @@
  */
 #ifdef DATAOPS_TEST
 
+#include "core/base64.h"
 #include "core/crypto.h"
 #include "core/uuid.h"
 
@@ -17,6 +18,8 @@ PG_FUNCTION_INFO_V1(dataops_test_sha256);
 PG_FUNCTION_INFO_V1(dataops_test_seal);
 PG_FUNCTION_INFO_V1(dataops_test_open);
 PG_FUNCTION_INFO_V1(dataops_test_wipe);
+PG_FUNCTION_INFO_V1(dataops_test_base64_url);
+PG_FUNCTION_INFO_V1(dataops_test_base64_open);
 PG_FUNCTION_INFO_V1(dataops_test_uuid);
 PG_FUNCTION_INFO_V1(dataops_test_uuid_at);
 
@@ -71,6 +74,30 @@ dataops_test_wipe(PG_FUNCTION_ARGS)
 
 	crypto_wipe(VARDATA(copy), VARSIZE(copy) - VARHDRSZ);
 	PG_RETURN_BYTEA_P(copy);
+}
+
+Datum
+dataops_test_base64_url(PG_FUNCTION_ARGS)
+{
+	CryptoBytes bytes = bytes_of(PG_GETARG_BYTEA_PP(0));
+	StringInfoData text;
+
+	initStringInfo(&text);
+	base64_append_url(&text, bytes.data, bytes.length);
+	PG_RETURN_TEXT_P(cstring_to_text(text.data));
+}
+
+/* (text) → the bytes, or null */
+Datum
+dataops_test_base64_open(PG_FUNCTION_ARGS)
+{
+	size_t		length;
+	char	   *bytes = base64_open(CurrentMemoryContext,
+									text_to_cstring(PG_GETARG_TEXT_PP(0)), &length);
+
+	if (bytes == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_BYTEA_P((bytea *) cstring_to_text_with_len(bytes, length));
 }
 
 Datum

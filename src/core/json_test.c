@@ -10,10 +10,12 @@
 
 #include "core/compat.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(dataops_test_json_error);
 PG_FUNCTION_INFO_V1(dataops_test_json_reply);
+PG_FUNCTION_INFO_V1(dataops_test_json_members);
 
 /* (body) → the sentence for people, or null */
 Datum
@@ -47,6 +49,25 @@ dataops_test_json_reply(PG_FUNCTION_ARGS)
 	if (json_reply_int64(reply, path, &number))
 		shown = psprintf("%s, integer " INT64_FORMAT, shown, number);
 	PG_RETURN_TEXT_P(cstring_to_text(shown));
+}
+
+/* (body, path) → "name=text" of each member, a question mark for what is no text */
+Datum
+dataops_test_json_members(PG_FUNCTION_ARGS)
+{
+	bytea	   *body = PG_GETARG_BYTEA_PP(0);
+	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	const char *why;
+	JsonReply  *reply = json_reply_parse(CurrentMemoryContext, VARDATA_ANY(body),
+										 VARSIZE_ANY_EXHDR(body), &why);
+	StringInfoData members;
+	const char *name;
+	const char *text;
+
+	initStringInfo(&members);
+	for (int i = 0; reply != NULL && json_reply_member(reply, path, i, &name, &text); i++)
+		appendStringInfo(&members, "%s%s=%s", i > 0 ? ", " : "", name, text != NULL ? text : "?");
+	PG_RETURN_TEXT_P(cstring_to_text(members.data));
 }
 
 #endif

@@ -25,8 +25,6 @@
 #include "format/jsonb_writer.h"
 #include "net/wait.h"
 
-#define WAIT_LIMIT_MS	30000
-
 PG_FUNCTION_INFO_V1(dataops_preview);
 PGDLLEXPORT Datum dataops_preview(PG_FUNCTION_ARGS);
 
@@ -184,7 +182,7 @@ dataops_preview(PG_FUNCTION_ARGS)
 	previous = MemoryContextSwitchTo(memory);
 	definition = definition_get(DEFINITION_SOURCE, "", name, env);
 	definition_check_right(definition->owner, "source", name);
-	wait_interactive(memory, WAIT_LIMIT_MS);
+	wait_interactive(memory, WAIT_STATEMENT_MS);
 	preview.source = source_spec_read(name, definition->spec);
 	preview.writer = jsonb_writer_create(memory);
 	preview.scope = (RequestScope) {

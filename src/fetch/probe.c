@@ -15,16 +15,17 @@
 #include "utils/tuplestore.h"
 
 #include "catalog/connection.h"
+#include "catalog/option.h"
 #include "catalog/sql.h"
 #include "core/error.h"
 #include "core/spool.h"
+#include "core/url.h"
 #include "core/uuid.h"
 #include "fetch/client.h"
+#include "google/client.h"
 #include "net/wait.h"
 #include "remote/reach.h"
 #include "store/store.h"
-
-#define WAIT_LIMIT_MS	30000
 
 PG_FUNCTION_INFO_V1(dataops_probe_connection);
 PGDLLEXPORT Datum dataops_probe_connection(PG_FUNCTION_ARGS);
@@ -37,6 +38,10 @@ typedef struct Probe
 	Connection *connection;
 	char	   *secret;
 	Store	   *store;
+	GoogleClient *google;
+	const char *call;			/* path of the request that shows that the service can be used */
+	const char *detail;			/* what a guarded part has to say */
+	bool		failed;			/* a guarded part says that this is why it is not ok */
 } Probe;
 
 static bool
@@ -52,14 +57,17 @@ put_step(Probe *probe, const char *step, bool ok, const char *detail)
 	return ok;
 }
 
-/* Runs a part that throws what is wrong, and shows that as the step's detail. */
+/* Runs a part that throws or notes what is wrong, and shows that as the step's detail. */
 static bool
 put_guarded(Probe *probe, const char *step, void (*body) (void *), const char *detail)
 {
-	ErrorData  *error = sql_run_guarded(body, probe);
+	ErrorData  *error;
 
+	probe->detail = detail;
+	probe->failed = false;
+	error = sql_run_guarded(body, probe);
 	if (error == NULL)
-		return put_step(probe, step, true, detail);
+		return put_step(probe, step, !probe->failed, probe->detail);
 	return put_step(probe, step, false, error->hint == NULL ? error->message :
 					psprintf("%s. %s", error->message, error->hint));
 }
@@ -144,7 +152,7 @@ probe_http(Probe *probe)
 	};
 	HttpResponse *response;
 
-	options.limits.total_ms = WAIT_LIMIT_MS - 1000;
+	options.limits.total_ms = WAIT_STATEMENT_MS - 1000;
 	response = http_perform(pool_create(probe->memory, &options), &request);
 	if (!put_http_steps(probe, response))
 		return;
@@ -182,6 +190,160 @@ probe_store(Probe *probe)
 		put_outcome(probe, "removed", store->driver->remove(store, name));
 }
 
+/* ---- services of Google ---- */
+
+static GoogleService
+service_of(const Probe *probe)
+{
+	return strcmp(probe->connection->wrapper, "dataops_gcs") == 0 ? GOOGLE_STORAGE :
+		GOOGLE_BIGQUERY;
+}
+
+static void
+open_google(void *arg)
+{
+	Probe	   *probe = arg;
+
+	probe->google = google_client_open(probe->connection, service_of(probe), probe->memory);
+}
+
+static void
+get_token(void *arg)
+{
+	Probe	   *probe = arg;
+	MemoryContext previous = MemoryContextSwitchTo(probe->memory);
+	bool		needed;
+	char	   *problem;
+
+	probe->failed = !google_has_token(probe->google, &needed, &problem);
+	probe->detail = needed ? problem : "not needed: on this machine";
+	MemoryContextSwitchTo(previous);
+}
+
+static void
+call_google(void *arg)
+{
+	Probe	   *probe = arg;
+	MemoryContext previous = MemoryContextSwitchTo(probe->memory);
+	GoogleCall	call = {.path = probe->call};
+	GoogleReply *reply = google_call(probe->google, &call);
+
+	probe->detail = reply->problem;
+	probe->failed = reply->problem != NULL;
+	MemoryContextSwitchTo(previous);
+}
+
+static bool
+probe_google(Probe *probe)
+{
+	List	   *options = probe->connection->options;
+	StringInfoData path;
+	const char *what;
+
+	initStringInfo(&path);
+	if (service_of(probe) == GOOGLE_STORAGE)
+	{
+		/* a look at the bucket itself would take more rights than the use of its objects */
+		what = "bucket";
+		appendStringInfoString(&path, "/storage/v1/b/");
+		url_encode(&path, option_text(options, "bucket", ""));
+		appendStringInfoString(&path, "/o?maxResults=1&fields=kind");
+	}
+	else
+	{
+		what = "dataset";
+		appendStringInfoString(&path, "/bigquery/v2/projects/");
+		url_encode(&path, option_text(options, "project", ""));
+		appendStringInfoString(&path, "/datasets/");
+		url_encode(&path, option_text(options, "dataset", ""));
+	}
+	probe->call = path.data;
+	return put_guarded(probe, "credentials", open_google, NULL) &&
+		put_guarded(probe, "token", get_token, NULL) &&
+		put_guarded(probe, what, call_google, NULL);
+}
+
+static void
+probe_identity(Probe *probe)
+{
+	Connection *connection = probe->connection;
+
+	if (connection->reference != NULL)
+		put_step(probe, "credentials", true,
+				 "tried by the connections that name it as auth_server");
+	else
+		put_step(probe, "credentials", false,
+				 psprintf("There is no user mapping. CREATE USER MAPPING FOR %s SERVER %s OPTIONS "
+						  "(credentials 'env:NAME');",
+						  quote_identifier(GetUserNameFromId(connection->owner, true)),
+						  quote_identifier(connection->server)));
+}
+
+/* ---- a warehouse in this database ---- */
+
+/* A schema of the warehouse: there with the rights that loads need, or to be made by the first. */
+static bool
+put_schema(Probe *probe, const char *step, const char *schema)
+{
+	static const char sql[] =
+		"SELECT CASE WHEN n.oid IS NULL THEN has_database_privilege($2::oid, current_database(), "
+		"'CREATE') ELSE has_schema_privilege($2::oid, n.oid, 'USAGE') "
+		"AND has_schema_privilege($2::oid, n.oid, 'CREATE') END, n.oid IS NULL, "
+		"CASE WHEN n.oid IS NULL THEN format('GRANT CREATE ON DATABASE %I TO %I', "
+		"current_database(), pg_get_userbyid($2::oid)) "
+		"ELSE format('GRANT USAGE, CREATE ON SCHEMA %I TO %I', n.nspname, "
+		"pg_get_userbyid($2::oid)) END "
+		"FROM (SELECT) o LEFT JOIN pg_namespace n ON n.nspname = $1";
+	SqlArgs		args = {0};
+	SqlRows    *rows;
+	bool		ok;
+
+	sql_add_text(&args, schema);
+	sql_add_oid(&args, probe->connection->owner);
+	rows = sql_run_own(sql, &args);
+	ok = sql_bool(rows, 0, 1);
+	return put_step(probe, step, ok,
+					!ok ? psprintf("Its owner can run: %s;", sql_text(rows, 0, 3)) :
+					sql_bool(rows, 0, 2) ? "made when it is needed" : NULL);
+}
+
+static void
+probe_postgres(Probe *probe)
+{
+	const char *staging = option_text(probe->connection->options, "staging_schema", NULL);
+
+	if (put_schema(probe, "schema", option_text(probe->connection->options, "schema", "")) &&
+		staging != NULL)
+		put_schema(probe, "staging schema", staging);
+}
+
+/* ---- all of them ---- */
+
+static void
+probe_connection(Probe *probe)
+{
+	const char *wrapper = probe->connection->wrapper;
+
+	if (strcmp(wrapper, "dataops_http") == 0)
+	{
+		if (put_guarded(probe, "permitted", open_connection, NULL) &&
+			put_guarded(probe, "credentials", find_secret,
+						probe->connection->auth == AUTH_NONE ? "not needed" : NULL))
+			probe_http(probe);
+	}
+	else if (strcmp(wrapper, "dataops_google") == 0)
+		probe_identity(probe);
+	else if (strcmp(wrapper, "dataops_postgres") == 0)
+		probe_postgres(probe);
+	else if (strcmp(wrapper, "dataops_bigquery") == 0)
+		probe_google(probe);
+	else if (strcmp(wrapper, "dataops_gcs") != 0 || probe_google(probe))
+	{
+		if (put_guarded(probe, "opened", open_store, NULL))
+			probe_store(probe);
+	}
+}
+
 Datum
 dataops_probe_connection(PG_FUNCTION_ARGS)
 {
@@ -195,21 +357,9 @@ dataops_probe_connection(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	previous = MemoryContextSwitchTo(probe.memory);
-	wait_interactive(probe.memory, WAIT_LIMIT_MS);
+	wait_interactive(probe.memory, WAIT_STATEMENT_MS);
 	if (put_guarded(&probe, "usable", find_connection, NULL))
-	{
-		bool		is_http = strcmp(probe.connection->wrapper, "dataops_http") == 0;
-
-		if (!is_http)
-		{
-			if (put_guarded(&probe, "opened", open_store, NULL))
-				probe_store(&probe);
-		}
-		else if (put_guarded(&probe, "permitted", open_connection, NULL) &&
-				 put_guarded(&probe, "credentials", find_secret,
-							 probe.connection->auth == AUTH_NONE ? "not needed" : NULL))
-			probe_http(&probe);
-	}
+		probe_connection(&probe);
 	MemoryContextSwitchTo(previous);
 	MemoryContextDelete(probe.memory);
 	return (Datum) 0;

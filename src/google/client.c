@@ -13,6 +13,7 @@
 
 #include "catalog/option.h"
 #include "catalog/secret.h"
+#include "core/crypto.h"
 #include "core/error.h"
 #include "google/endpoint.h"
 #include "net/google_auth.h"
@@ -24,14 +25,15 @@
 #define REPLY_BYTES		(64 * 1024 * 1024)	/* of a reply that is read as JSON */
 #define REASON_BYTES	100
 #define PROBLEM_BYTES	1000
-#define METADATA_ADDRESS "169.254.169.254"
-#define METADATA_MS		3000
 
 /* "Retry strategy" of Cloud Storage: exponential, doubling, at most a minute, some two minutes. */
 static const RetryPolicy policy = {
 	.attempts = 8, .first_delay_ms = 1000, .max_delay_ms = 60000, .max_total_ms = 120000,
 	.jitter = true
 };
+
+static const StatusRule server_errors[] = {{500, 599, STATUS_RETRY}};
+static const StatusTable statuses = {lengthof(server_errors), server_errors};
 
 static const struct
 {
@@ -52,7 +54,7 @@ struct GoogleClient
 	Url			origin;			/* of the service */
 	GoogleAuth *auth;			/* NULL: without credentials, to a counterpart on this machine */
 	GatePolicy	auth_gate;
-	GatePolicy	metadata_gate;
+	HttpPool   *auth_pool;		/* where tokens come from */
 };
 
 /* ---- opening ---- */
@@ -63,62 +65,66 @@ read_subject_token(const char *path, void *arg)
 	return secret_file(path, CurrentMemoryContext);
 }
 
-/* Lets requests of "connection" go to an endpoint, within the limits, and returns its origin. */
-static const char *
-allow(Connection *connection, const char *service)
-{
-	GoogleEndpoint *endpoint = google_endpoint(service);
-
-	connection_allow(connection, &endpoint->url);
-	return endpoint->url.origin;
-}
-
 /*
- * The metadata server answers inside of the machine's host, over http at a link-local address that
- * nothing else of ours may reach: it has a gate and connections of its own.
+ * The metadata server answers inside of the machine's host, over http at an address that nothing
+ * else of ours may reach: its gate knows that address only.
  */
-static HttpPool *
-metadata_pool(GoogleClient *client, const char **host)
+static void
+open_metadata(GoogleClient *client, GoogleAuthOptions *options)
 {
+	static const char *const addresses[] = {"169.254.169.254", "fd20:ce::254"};
 	GoogleEndpoint *endpoint = google_endpoint("metadata");
 	const char **hosts = palloc(sizeof(char *));
-	GateRange  *range = palloc(sizeof(GateRange));
-	PoolOptions options = {.gate = &client->metadata_gate, .limits = {.total_ms = METADATA_MS}};
+	GateRange  *ranges = palloc(sizeof(GateRange) * lengthof(addresses));
+	PoolOptions pool = {.gate = &client->auth_gate};
 
 	hosts[0] = endpoint->url.host;
-	if (!gate_range_parse(endpoint->is_local ? endpoint->url.host : METADATA_ADDRESS, range))
-		elog(ERROR, "\"%s\" is no address", endpoint->url.host);
-	client->metadata_gate = (GatePolicy) {
-		.hosts = hosts, .nhosts = 1, .ranges = range, .nranges = 1, .limit_ranges = range,
-		.nlimit_ranges = 1, .allow_http = true
+	for (int i = 0; i < lengthof(addresses); i++)
+		if (!gate_range_parse(endpoint->is_local ? endpoint->url.host : addresses[i], &ranges[i]))
+			elog(ERROR, "\"%s\" is no address", endpoint->url.host);
+	client->auth_gate = (GatePolicy) {
+		.hosts = hosts, .nhosts = 1, .allow_http = true,
+		.ranges = ranges, .nranges = lengthof(addresses),
+		.limit_ranges = ranges, .nlimit_ranges = lengthof(addresses)
 	};
-	*host = endpoint->url.origin + strlen("http://");
-	return pool_create(client->memory, &options);
+	client->auth_pool = pool_create(client->memory, &pool);
+	options->metadata_host = endpoint->url.origin + strlen("http://");
+	client->auth = google_auth_create(client->memory, options);
 }
 
-static GoogleAuth *
-open_auth(GoogleClient *client, GoogleService service, char *credentials)
+/* Lets requests of "connection" go where these credentials are exchanged, within the limits. */
+static void
+allow_addresses(Connection *connection, const GoogleAuth *auth)
 {
+	ListCell   *cell;
+	List	   *addresses = google_auth_addresses(auth);
+
+	foreach(cell, addresses)
+	{
+		Url		   *url = palloc(sizeof(Url));
+		const char *problem;
+
+		if (!url_parse(lfirst(cell), url, &problem))
+			elog(ERROR, "an address of credentials is not usable: %s", problem);
+		connection_allow(connection, url);
+	}
+}
+
+static void
+open_exchange(GoogleClient *client, GoogleAuthOptions *options)
+{
+	/* its reach is another one than that of the service's requests */
 	Connection *connection = connection_find(client->connection->server, client->connection->owner);
-	GoogleAuthOptions options = {
-		.credentials = credentials,
-		.scopes = services[service].scope,
-		.subject_token = read_subject_token
-	};
 	PoolOptions pool;
 
-	if (credentials == NULL)
-		options.pool = metadata_pool(client, &options.metadata_host);
-	else
-	{
-		options.oauth2_endpoint = allow(connection, "oauth2");
-		options.sts_endpoint = allow(connection, "sts");
-		options.iamcredentials_endpoint = allow(connection, "iamcredentials");
-		client->auth_gate = reach_gate(connection);
-		pool = reach_pool_options(connection, &client->auth_gate);
-		options.pool = pool_create(client->memory, &pool);
-	}
-	return google_auth_create(client->memory, &options);
+	options->oauth2_endpoint = google_endpoint("oauth2")->url.origin;
+	options->sts_endpoint = google_endpoint("sts")->url.origin;
+	options->iamcredentials_endpoint = google_endpoint("iamcredentials")->url.origin;
+	client->auth = google_auth_create(client->memory, options);
+	allow_addresses(connection, client->auth);
+	client->auth_gate = reach_gate(connection);
+	pool = reach_pool_options(connection, &client->auth_gate);
+	client->auth_pool = pool_create(client->memory, &pool);
 }
 
 GoogleClient *
@@ -139,7 +145,19 @@ google_client_open(Connection *connection, GoogleService service, MemoryContext 
 	client->pool = pool_create(owner, &options);
 	if (connection_google_credentials(connection, endpoint->url.host, !endpoint->is_local, owner,
 									  &credentials))
-		client->auth = open_auth(client, service, credentials);
+	{
+		GoogleAuthOptions auth = {
+			.role = connection->owner,
+			.credentials = credentials,
+			.scopes = services[service].scope,
+			.subject_token = read_subject_token
+		};
+
+		if (credentials == NULL)
+			open_metadata(client, &auth);
+		else
+			open_exchange(client, &auth);
+	}
 	MemoryContextSwitchTo(previous);
 	return client;
 }
@@ -163,10 +181,19 @@ url_of(GoogleClient *client, const GoogleCall *call)
 	return call->url;
 }
 
+static char *
+bearer(const char *token)
+{
+	char	   *value = psprintf("Bearer %s", token);
+
+	crypto_wipe_with(CurrentMemoryContext, value, strlen(value));
+	return value;
+}
+
 static HttpResponse *
 send_call(GoogleClient *client, const GoogleCall *call, const char *token)
 {
-	HttpHeader	authorization = {"Authorization", token ? psprintf("Bearer %s", token) : NULL};
+	HttpHeader	authorization = {"Authorization", token != NULL ? bearer(token) : NULL};
 	HttpHeader *headers = palloc(sizeof(HttpHeader) * (call->nheaders + 1));
 	HttpRequest request = {
 		.method = call->method,
@@ -176,7 +203,8 @@ send_call(GoogleClient *client, const GoogleCall *call, const char *token)
 		.secret_headers = &authorization,
 		.nsecret_headers = token != NULL ? 1 : 0,
 		.body = call->body,
-		.body_length = call->body_length
+		.body_length = call->body_length,
+		.once = !call->repeatable
 	};
 
 	if (call->nheaders > 0)
@@ -227,14 +255,18 @@ reason_of(const JsonReply *json)
 	return NULL;
 }
 
-/* Limits that pass by themselves come as 403 too. */
+/* What passes by itself is told by the reason, too: some limits come with status 403. */
 static bool
 passes(const GoogleReply *reply)
 {
-	return status_action(NULL, reply->status) == STATUS_RETRY ||
-		(reply->status == 403 && reply->reason != NULL &&
-		 (strcmp(reply->reason, "rateLimitExceeded") == 0 ||
-		  strcmp(reply->reason, "userRateLimitExceeded") == 0));
+	static const char *const passing[] = {
+		"rateLimitExceeded", "userRateLimitExceeded", "backendError", "internalError", "badGateway"
+	};
+
+	for (int i = 0; reply->reason != NULL && i < lengthof(passing); i++)
+		if (strcmp(reply->reason, passing[i]) == 0)
+			return true;
+	return status_action(&statuses, reply->status) == STATUS_RETRY;
 }
 
 /* The service's own words never hold a token of ours, but who knows what is between us and it. */
@@ -280,7 +312,7 @@ read_reply(HttpResponse *response, const GoogleCall *call, const char *token)
 	if (response->verdict != HTTP_COMPLETE)
 	{
 		reply->problem = pstrdup(response->problem);
-		reply->retry = response->verdict != HTTP_BLOCKED && response->verdict != HTTP_TLS_FAILED;
+		reply->retry = attempt_outcome(response->verdict) != ATTEMPT_REFUSED;
 		reply->sqlstate = response->verdict == HTTP_BLOCKED ? ERRCODE_INSUFFICIENT_PRIVILEGE :
 			ERRCODE_CONNECTION_LOST;
 		return reply;
@@ -299,12 +331,9 @@ static RetryDecision
 decide(const GoogleReply *reply, const GoogleCall *call, int number, bool can_refresh,
 	   int64 elapsed_ms)
 {
-	HttpVerdict verdict = reply->response->verdict;
 	RetryAttempt attempt = {
 		.number = number,
-		.outcome = reply->status != 0 ? ATTEMPT_STATUS :
-		verdict == HTTP_DNS_FAILED || verdict == HTTP_CONNECT_FAILED ? ATTEMPT_UNSENT :
-		reply->retry ? ATTEMPT_BROKEN : ATTEMPT_REFUSED,
+		.outcome = attempt_outcome(reply->response->verdict),
 		.status = reply->status,
 		.action = reply->retry ? STATUS_RETRY : STATUS_FAIL,
 		.idempotent = call->repeatable,
@@ -329,6 +358,18 @@ without_token(const GoogleToken *token)
 	return reply;
 }
 
+bool
+google_has_token(GoogleClient *client, bool *needed, char **problem)
+{
+	GoogleToken token = {.token = ""};
+
+	*needed = client->auth != NULL;
+	if (*needed)
+		token = google_auth_token(client->auth, client->auth_pool, false);
+	*problem = token.problem;
+	return token.token != NULL;
+}
+
 GoogleReply *
 google_call(GoogleClient *client, const GoogleCall *call)
 {
@@ -344,7 +385,7 @@ google_call(GoogleClient *client, const GoogleCall *call)
 
 		if (client->auth != NULL)
 		{
-			token = google_auth_token(client->auth, renew);
+			token = google_auth_token(client->auth, client->auth_pool, renew);
 			if (token.token == NULL)
 				return without_token(&token);
 		}

@@ -65,6 +65,12 @@ extern GoogleClient *google_client_open(Connection *connection, GoogleService se
 										MemoryContext owner);
 
 /*
+ * Is there a token to send? True also when none is needed; then *needed is false. Else *problem is
+ * one clean line without secrets, in CurrentMemoryContext.
+ */
+extern bool google_has_token(GoogleClient *client, bool *needed, char **problem);
+
+/*
  * Performs the call: adds the token, renews it once after a 401, tries again as long as that is
  * wise inside a step (Google's "Retry strategy").  The reply lives in CurrentMemoryContext.
  */

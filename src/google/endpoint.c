@@ -6,6 +6,8 @@
  */
 #include "google/endpoint.h"
 
+#include <arpa/inet.h>
+
 #include "core/compat.h"
 #include "core/error.h"
 #include "core/guc.h"
@@ -57,11 +59,22 @@ service_of(const char *entry)
 				   psprintf("names no service; perhaps \"%s\" is meant", nearest));
 }
 
+/* A name, "localhost" too, can be made to mean another machine. */
 static bool
 is_loopback(const char *host)
 {
-	return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-		(strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
+	uint8		address[4];
+
+	return strcmp(host, "::1") == 0 ||
+		(inet_pton(AF_INET, host, address) == 1 && address[0] == 127);
+}
+
+/* Where a machine at Google has its metadata server: nobody else answers there. */
+static bool
+is_metadata_host(const char *host)
+{
+	return strcmp(host, "metadata.google.internal") == 0 ||
+		strcmp(host, "169.254.169.254") == 0 || strcmp(host, "fd20:ce::254") == 0;
 }
 
 /* The origin that the setting gives for the service, NULL when silent; checks all entries. */
@@ -88,18 +101,23 @@ google_endpoint(const char *service)
 {
 	GoogleEndpoint *endpoint = palloc0(sizeof(GoogleEndpoint));
 	const char *origin = configured(service);
+	bool		metadata = strcmp(service, "metadata") == 0;
 	const char *problem;
-	bool		given = origin != NULL;
 
-	for (int i = 0; i < lengthof(services); i++)
-		if (!given && strcmp(services[i].service, service) == 0)
+	for (int i = 0; origin == NULL && i < lengthof(services); i++)
+		if (strcmp(services[i].service, service) == 0)
 			origin = services[i].origin;
+	/* of a metadata server people give host and port, as Google's own clients want it */
+	if (metadata && strstr(origin, "://") == NULL)
+		origin = psprintf("http://%s", origin);
 	if (!url_parse(origin, &endpoint->url, &problem))
 		refuse_setting(origin, psprintf("is no address: %s", problem));
 	if (strlen(endpoint->url.path) > 1 || endpoint->url.query != NULL)
 		refuse_setting(origin, "has a path");
 	endpoint->is_local = !endpoint->url.tls && is_loopback(endpoint->url.host);
-	if (given && !endpoint->url.tls && !endpoint->is_local)
-		refuse_setting(origin, "would send credentials over http to another machine");
+	if (endpoint->url.tls ? metadata :
+		!endpoint->is_local && !(metadata && is_metadata_host(endpoint->url.host)))
+		refuse_setting(origin, metadata ? "is no metadata server" :
+					   "would send credentials over http to another machine");
 	return endpoint;
 }

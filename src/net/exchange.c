@@ -156,12 +156,6 @@ on_socket_close(void *arg, curl_socket_t fd)
 	return code;
 }
 
-static bool
-method_is_repeatable(const char *method)
-{
-	return strcmp(method, "POST") != 0 && strcmp(method, "PATCH") != 0;
-}
-
 /*
  * The connection, new or kept, is ready and the request about to be sent. The library sends again
  * by itself when a kept connection breaks without an answer; what must not happen twice then ends
@@ -178,7 +172,7 @@ on_ready(void *arg, char *remote, char *local, int remote_port, int local_port)
 		stop(transfer, HTTP_BLOCKED, why);
 		return CURL_PREREQFUNC_ABORT;
 	}
-	if (transfer->attempts++ > 0 && !method_is_repeatable(transfer->method))
+	if (transfer->attempts++ > 0 && transfer->once)
 	{
 		stop(transfer, HTTP_RESET, "the connection was closed before an answer came");
 		return CURL_PREREQFUNC_ABORT;

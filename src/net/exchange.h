@@ -70,6 +70,7 @@ struct HttpTransfer
 	char	   *url;
 	const char *body;			/* the caller's */
 	size_t		body_length;
+	bool		once;			/* never sent again by the library */
 	struct curl_slist *headers; /* secret ones included: wiped before it is freed */
 
 	/* while it runs: written by callbacks, which may not throw */

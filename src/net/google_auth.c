@@ -43,6 +43,7 @@ make_key(GoogleAuth *auth, const char *credentials)
 	StringInfoData digests;
 
 	initStringInfo(&digests);
+	appendStringInfo(&digests, "%u", options->role);
 	for (int i = 0; i < lengthof(parts); i++)
 		if (parts[i] == NULL)
 			appendStringInfoChar(&digests, '-');
@@ -68,7 +69,7 @@ google_auth_create(MemoryContext owner, const GoogleAuthOptions *options)
 
 	auth->memory = memory;
 	auth->options = (GoogleAuthOptions) {
-		.pool = options->pool,
+		.role = options->role,
 		.scopes = copy_text(options->scopes),
 		.oauth2_endpoint = copy_text(options->oauth2_endpoint),
 		.sts_endpoint = copy_text(options->sts_endpoint),
@@ -88,6 +89,34 @@ google_auth_create(MemoryContext owner, const GoogleAuthOptions *options)
 												ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(caller);
 	return auth;
+}
+
+List *
+google_auth_addresses(const GoogleAuth *auth)
+{
+	const GoogleCredential *credential = auth->credential;
+	const char *first = NULL;
+	List	   *addresses = NIL;
+
+	switch (credential->kind)
+	{
+		case CREDENTIAL_METADATA:
+			first = psprintf("http://%s", auth->options.metadata_host);
+			break;
+		case CREDENTIAL_SERVICE_ACCOUNT:
+		case CREDENTIAL_AUTHORIZED_USER:
+			first = auth->options.oauth2_endpoint;
+			break;
+		case CREDENTIAL_EXTERNAL_ACCOUNT:
+			first = auth->options.sts_endpoint;
+			break;
+	}
+	addresses = lappend(addresses, pstrdup(first));
+	if (credential->impersonated != NULL)
+		addresses = lappend(addresses, pstrdup(auth->options.iamcredentials_endpoint));
+	if (credential->url != NULL)
+		addresses = lappend(addresses, pstrdup(credential->url));
+	return addresses;
 }
 
 const char *
@@ -119,7 +148,7 @@ hand_out(GoogleAuth *auth, const char *token)
 }
 
 GoogleToken
-google_auth_token(GoogleAuth *auth, bool renew)
+google_auth_token(GoogleAuth *auth, HttpPool *pool, bool renew)
 {
 	const char *token = cached_token(auth, renew);
 	MemoryContext memory;
@@ -136,7 +165,7 @@ google_auth_token(GoogleAuth *auth, bool renew)
 	memory = AllocSetContextCreate(CurrentMemoryContext, "dataops google grant",
 								   ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(memory);
-	grant = google_grant(auth->credential, &auth->options);
+	grant = google_grant(pool, auth->credential, &auth->options);
 	MemoryContextSwitchTo(caller);
 	if (grant.token != NULL)
 	{

@@ -13,6 +13,8 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
+
 #include "net/pool.h"
 
 typedef struct GoogleAuth GoogleAuth;
@@ -20,7 +22,7 @@ typedef struct GoogleAuth GoogleAuth;
 /* Endpoints are origins such as "https://sts.googleapis.com"; those a kind does not use: NULL. */
 typedef struct GoogleAuthOptions
 {
-	HttpPool   *pool;			/* to the endpoints; must live as long */
+	Oid			role;			/* on whose behalf: roles do not share tokens */
 	const char *credentials;	/* JSON, or base64 of JSON; NULL: the metadata server's */
 	const char *scopes;			/* separated by spaces */
 	const char *oauth2_endpoint;
@@ -48,11 +50,18 @@ typedef struct GoogleToken
 } GoogleToken;
 
 /*
- * A token, of this process's cache if that has one good for minutes to come; else from the network,
- * tried again a few times. "renew": the token handed out last was refused with status 401. Not
- * while the pool has transfers pending. Throws what the caller's subject_token throws, and cancel.
+ * A token, of this process's cache if that has one good for minutes to come; else from the network
+ * through "pool", tried again a few times. "renew": the token handed out last was refused with
+ * status 401. Not while the pool has transfers pending. Throws what the caller's subject_token
+ * throws, and cancel.
  */
-extern GoogleToken google_auth_token(GoogleAuth *auth, bool renew);
+extern GoogleToken google_auth_token(GoogleAuth *auth, HttpPool *pool, bool renew);
+
+/*
+ * The addresses (char *) that tokens of these credentials are asked for at, which the pool must
+ * reach: endpoints, and an external account's source. In CurrentMemoryContext.
+ */
+extern List *google_auth_addresses(const GoogleAuth *auth);
 
 /* The project that the credentials belong to, or NULL. */
 extern const char *google_auth_project(const GoogleAuth *auth);

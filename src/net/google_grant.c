@@ -134,7 +134,8 @@ google_assertion(const GoogleCredential *credential, const char *scopes, int64 n
 }
 
 static GoogleGrant
-service_account_grant(const GoogleCredential *credential, const GoogleAuthOptions *options)
+service_account_grant(HttpPool *pool, const GoogleCredential *credential,
+					  const GoogleAuthOptions *options)
 {
 	char	   *assertion = google_assertion(credential, options->scopes, (int64) time(NULL));
 	FormField	form[] = {
@@ -147,13 +148,13 @@ service_account_grant(const GoogleCredential *credential, const GoogleAuthOption
 		.secrets = {assertion}
 	};
 
-	return oauth_grant(options->pool, &request);
+	return oauth_grant(pool, &request);
 }
 
 /* ---- authorized user ---- */
 
 static GoogleGrant
-user_grant(const GoogleCredential *credential, const GoogleAuthOptions *options)
+user_grant(HttpPool *pool, const GoogleCredential *credential, const GoogleAuthOptions *options)
 {
 	FormField	form[] = {
 		{"grant_type", "refresh_token"},
@@ -168,14 +169,14 @@ user_grant(const GoogleCredential *credential, const GoogleAuthOptions *options)
 	};
 
 	/* scopes are those that the person agreed to: asking for others would be refused */
-	return oauth_grant(options->pool, &request);
+	return oauth_grant(pool, &request);
 }
 
 /* ---- external account ---- */
 
 /* What the source says, or false and *grant with the reason. */
 static bool
-read_source(const GoogleCredential *credential, const GoogleAuthOptions *options,
+read_source(HttpPool *pool, const GoogleCredential *credential, const GoogleAuthOptions *options,
 			const char **text, GoogleGrant *grant)
 {
 	TokenRequest request = {
@@ -195,7 +196,7 @@ read_source(const GoogleCredential *credential, const GoogleAuthOptions *options
 	}
 	for (int i = 0; i < credential->nheaders && i < TOKEN_SECRETS; i++)
 		request.secrets[i] = credential->headers[i].value;
-	reply = token_request(options->pool, &request);
+	reply = token_request(pool, &request);
 	*text = reply.text;
 	*grant = no_grant(&reply);
 	return reply.problem == NULL;
@@ -216,14 +217,14 @@ member_text(const JsonReply *json, const char *wanted)
 
 /* The subject token, or NULL and *grant with the reason. */
 static const char *
-subject_token(const GoogleCredential *credential, const GoogleAuthOptions *options,
-			  GoogleGrant *grant)
+subject_token(HttpPool *pool, const GoogleCredential *credential,
+			  const GoogleAuthOptions *options, GoogleGrant *grant)
 {
 	const char *text;
 	const char *why;
 	size_t		length;
 
-	if (!read_source(credential, options, &text, grant))
+	if (!read_source(pool, credential, options, &text, grant))
 		return NULL;
 	*grant = (GoogleGrant) {.retry = true, .sqlstate = ERRCODE_MALFORMED_REPLY};
 	if (credential->field != NULL)
@@ -252,8 +253,8 @@ subject_token(const GoogleCredential *credential, const GoogleAuthOptions *optio
 }
 
 static GoogleGrant
-exchange_grant(const GoogleCredential *credential, const GoogleAuthOptions *options,
-			   const char *subject)
+exchange_grant(HttpPool *pool, const GoogleCredential *credential,
+			   const GoogleAuthOptions *options, const char *subject)
 {
 	FormField	form[] = {
 		{"grant_type", OAUTH "grant-type:token-exchange"},
@@ -269,7 +270,7 @@ exchange_grant(const GoogleCredential *credential, const GoogleAuthOptions *opti
 		.secrets = {subject}
 	};
 
-	return oauth_grant(options->pool, &request);
+	return oauth_grant(pool, &request);
 }
 
 /* Seconds until a moment such as "2030-01-01T00:00:00Z"; 0 when it is none. */
@@ -318,8 +319,8 @@ impersonation_body(const GoogleCredential *credential, const char *scopes)
 }
 
 static GoogleGrant
-impersonated_grant(const GoogleCredential *credential, const GoogleAuthOptions *options,
-				   const char *token)
+impersonated_grant(HttpPool *pool, const GoogleCredential *credential,
+				   const GoogleAuthOptions *options, const char *token)
 {
 	char	   *bearer = psprintf("Bearer %s", token);
 	char	   *body = impersonation_body(credential, options->scopes);
@@ -345,7 +346,7 @@ impersonated_grant(const GoogleCredential *credential, const GoogleAuthOptions *
 	TokenReply	reply;
 
 	crypto_wipe_with(CurrentMemoryContext, bearer, strlen(bearer));
-	reply = token_request(options->pool, &request);
+	reply = token_request(pool, &request);
 	if (reply.problem != NULL)
 		return no_grant(&reply);
 	/* by a clock that is behind it would seem to live longer than it was made to */
@@ -355,23 +356,24 @@ impersonated_grant(const GoogleCredential *credential, const GoogleAuthOptions *
 }
 
 static GoogleGrant
-external_grant(const GoogleCredential *credential, const GoogleAuthOptions *options)
+external_grant(HttpPool *pool, const GoogleCredential *credential,
+			   const GoogleAuthOptions *options)
 {
 	GoogleGrant grant;
-	const char *subject = subject_token(credential, options, &grant);
+	const char *subject = subject_token(pool, credential, options, &grant);
 
 	if (subject == NULL)
 		return grant;
-	grant = exchange_grant(credential, options, subject);
+	grant = exchange_grant(pool, credential, options, subject);
 	if (grant.token == NULL || credential->impersonated == NULL)
 		return grant;
-	return impersonated_grant(credential, options, grant.token);
+	return impersonated_grant(pool, credential, options, grant.token);
 }
 
 /* ---- the machine's own ---- */
 
 static GoogleGrant
-metadata_grant(const GoogleAuthOptions *options)
+metadata_grant(HttpPool *pool, const GoogleAuthOptions *options)
 {
 	static const HttpHeader flavor[] = {{"Metadata-Flavor", "Google"}};
 	char	   *scopes = pstrdup(options->scopes);
@@ -393,22 +395,22 @@ metadata_grant(const GoogleAuthOptions *options)
 	appendStringInfo(&url, "http://%s" METADATA_PATH "?scopes=", options->metadata_host);
 	url_encode(&url, scopes);
 	request.http.url = url.data;
-	return oauth_grant(options->pool, &request);
+	return oauth_grant(pool, &request);
 }
 
 GoogleGrant
-google_grant(const GoogleCredential *credential, const GoogleAuthOptions *options)
+google_grant(HttpPool *pool, const GoogleCredential *credential, const GoogleAuthOptions *options)
 {
 	switch (credential->kind)
 	{
 		case CREDENTIAL_SERVICE_ACCOUNT:
-			return service_account_grant(credential, options);
+			return service_account_grant(pool, credential, options);
 		case CREDENTIAL_AUTHORIZED_USER:
-			return user_grant(credential, options);
+			return user_grant(pool, credential, options);
 		case CREDENTIAL_EXTERNAL_ACCOUNT:
-			return external_grant(credential, options);
+			return external_grant(pool, credential, options);
 		case CREDENTIAL_METADATA:
 			break;
 	}
-	return metadata_grant(options);
+	return metadata_grant(pool, options);
 }

@@ -25,7 +25,7 @@ typedef struct GoogleGrant
  * Asks for a token; waits on the network. All in CurrentMemoryContext, secrets wiped with it.
  * Throws what the caller's subject_token throws, and cancel.
  */
-extern GoogleGrant google_grant(const GoogleCredential *credential,
+extern GoogleGrant google_grant(HttpPool *pool, const GoogleCredential *credential,
 								const GoogleAuthOptions *options);
 
 /*

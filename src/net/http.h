@@ -47,6 +47,8 @@ typedef struct HttpRequest
 	int			nsecret_headers;
 	const char *body;			/* NULL = none */
 	size_t		body_length;
+	bool		once;			/* goes out at most once, whatever its method: never again by itself
+								 * when a kept connection breaks */
 	HttpLimits	limits;
 } HttpRequest;
 

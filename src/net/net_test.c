@@ -134,6 +134,7 @@ request_read(const char *url, Jsonb *options)
 	request->nsecret_headers /= 2;
 	request->body = option_text(options, "body");
 	request->body_length = request->body != NULL ? strlen(request->body) : 0;
+	request->once = option_bool(options, "once");
 	request->limits.connect_ms = option_int(options, "connect_ms");
 	request->limits.first_byte_ms = option_int(options, "first_byte_ms");
 	request->limits.stall_s = option_int(options, "stall_s");

@@ -94,6 +94,12 @@ pool_refill(HttpPool *pool)
 	}
 }
 
+static bool
+method_is_repeatable(const char *method)
+{
+	return strcmp(method, "POST") != 0 && strcmp(method, "PATCH") != 0;
+}
+
 HttpTransfer *
 transfer_start(HttpPool *pool, const HttpRequest *request, void *tag)
 {
@@ -116,6 +122,7 @@ transfer_start(HttpPool *pool, const HttpRequest *request, void *tag)
 	transfer->tag = tag;
 	transfer->method = pstrdup(request->method != NULL ? request->method : "GET");
 	transfer->url = pstrdup(request->url);
+	transfer->once = request->once || !method_is_repeatable(transfer->method);
 	transfer->body = request->body;
 	transfer->body_length = request->body != NULL ? request->body_length : 0;
 	transfer->state = TRANSFER_DELIVERED;

@@ -31,4 +31,6 @@ extern void latch_sleep(long ms);
  */
 extern void wait_interactive(MemoryContext scope, long limit_ms);
 
+#define WAIT_STATEMENT_MS	30000	/* what such a statement may wait */
+
 #endif

@@ -473,12 +473,6 @@ file_remove(Store *base, const char *name)
 
 /* ---- listing ---- */
 
-static int
-compare_objects(const ListCell *a, const ListCell *b)
-{
-	return strcmp(((StoreObject *) lfirst(a))->name, ((StoreObject *) lfirst(b))->name);
-}
-
 /* Adds the objects at and below "path" (resolved, without links); "name" is its object prefix. */
 static void
 list_folder(const char *path, const char *name, int depth, List **objects)
@@ -501,7 +495,7 @@ list_folder(const char *path, const char *name, int depth, List **objects)
 			list_folder(inner, inner_name, depth + 1, objects);
 		else if (S_ISREG(about.st_mode))
 		{
-			StoreObject *object = palloc(sizeof(StoreObject));
+			StoreObject *object = palloc0(sizeof(StoreObject));
 
 			object->name = inner_name;
 			object->size = about.st_size;
@@ -530,7 +524,7 @@ file_list(Store *base, const char *prefix)
 	if (found)
 		list_folder(psprintf("%s%s%s%s%s", store->folder, *store->prefix ? "/" : "", store->prefix,
 							 *prefix ? "/" : "", prefix), prefix, 0, &objects);
-	list_sort(objects, compare_objects);
+	list_sort(objects, store_compare_objects);
 	return objects;
 }
 

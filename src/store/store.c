@@ -10,12 +10,14 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
 #include "catalog/option.h"
 #include "core/error.h"
+#include "net/wait.h"
 
-static const StoreDriver *const drivers[] = {&store_file_driver};
+static const StoreDriver *const drivers[] = {&store_file_driver, &store_gcs_driver};
 
 Store *
 store_open(Connection *connection, StoreArea area, MemoryContext owner)
@@ -33,30 +35,44 @@ store_open(Connection *connection, StoreArea area, MemoryContext owner)
 			errcode(ERRCODE_WRONG_OBJECT_TYPE),
 			errmsg("connection \"%s\" is not an object store", connection->server),
 			errdetail("It is a server of %s.", connection->wrapper),
-			errhint("Use a server of dataops_file."));
+			errhint("Use a server of dataops_file or dataops_gcs."));
+}
+
+bool
+store_name_is_valid(const char *name)
+{
+	const char *segment = name;
+
+	if (strlen(name) > 1000)
+		return false;
+	for (;;)
+	{
+		size_t		length = strcspn(segment, "/");
+
+		if (length == 0 || length > 200 || segment[0] == '.')
+			return false;
+		for (size_t i = 0; i < length; i++)
+			if ((unsigned char) segment[i] < ' ' || segment[i] == 0x7f || segment[i] == '\\')
+				return false;
+		if (segment[length] == '\0')
+			return true;
+		segment += length + 1;
+	}
 }
 
 void
 store_check_name(const char *name)
 {
-	const char *segment = name;
+	if (!store_name_is_valid(name))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("invalid object name \"%s\"", error_clean(name, strlen(name), 200)));
+}
 
-	for (;;)
-	{
-		size_t		length = strcspn(segment, "/");
-		bool		valid = length > 0 && length <= 200 && segment[0] != '.';
-
-		for (size_t i = 0; i < length; i++)
-			valid = valid && (unsigned char) segment[i] >= ' ' && segment[i] != 0x7f &&
-				segment[i] != '\\';
-		if (!valid || strlen(name) > 1000)
-			ereport(ERROR,
-					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("invalid object name \"%s\"", error_clean(name, strlen(name), 200)));
-		if (segment[length] == '\0')
-			return;
-		segment += length + 1;
-	}
+int
+store_compare_objects(const ListCell *a, const ListCell *b)
+{
+	return strcmp(((StoreObject *) lfirst(a))->name, ((StoreObject *) lfirst(b))->name);
 }
 
 PG_FUNCTION_INFO_V1(dataops_list_objects);
@@ -68,23 +84,32 @@ dataops_list_objects(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *server = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *prefix = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	Store	   *store = store_open(connection_open(server, GetUserId()), STORE_PRODUCTION,
-									CurrentMemoryContext);
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "dataops listing",
+												 ALLOCSET_DEFAULT_SIZES);
+	MemoryContext previous;
+	Store	   *store;
 	ListCell   *cell;
 
 	InitMaterializedSRF(fcinfo, 0);
+	previous = MemoryContextSwitchTo(memory);
+	wait_interactive(memory, WAIT_STATEMENT_MS);
+	store = store_open(connection_open(server, GetUserId()), STORE_PRODUCTION, memory);
 	foreach(cell, store->driver->list(store, prefix))
 	{
 		StoreObject *object = lfirst(cell);
-		StoreResult found = store->driver->stat(store, object->name);
+		StoreResult found = {.crc32c = object->crc32c};
 		Datum		values[3] = {
-			CStringGetTextDatum(object->name),
-			Int64GetDatum((int64) object->size),
-			CStringGetTextDatum(psprintf("%08x", found.crc32c))
+			CStringGetTextDatum(object->name), Int64GetDatum((int64) object->size)
 		};
-		bool		nulls[3] = {false, false, found.outcome != STORE_DONE};
+		bool		nulls[3] = {false};
 
+		if (!object->has_checksum)
+			found = store->driver->stat(store, object->name);
+		values[2] = CStringGetTextDatum(psprintf("%08x", found.crc32c));
+		nulls[2] = found.outcome != STORE_DONE;
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
+	MemoryContextSwitchTo(previous);
+	MemoryContextDelete(memory);
 	return (Datum) 0;
 }

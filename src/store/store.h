@@ -38,6 +38,8 @@ typedef struct StoreObject
 {
 	char	   *name;
 	uint64		size;
+	bool		has_checksum;	/* the listing told it; else stat does */
+	uint32		crc32c;
 } StoreObject;
 
 typedef struct Store Store;
@@ -76,6 +78,7 @@ typedef struct StoreDriver
 	/* Also takes away what an unfinished put of that name left behind. */
 	StoreResult (*remove) (Store *store, const char *name);
 	/* All objects whose name starts with the folder "prefix/" (all when ""): of StoreObject *. */
+	/* In the order of strcmp; throws when the store cannot tell. */
 	List	   *(*list) (Store *store, const char *prefix);
 } StoreDriver;
 
@@ -94,9 +97,16 @@ struct Store
  */
 extern Store *store_open(Connection *connection, StoreArea area, MemoryContext owner);
 
+/* May this be an object's name? */
+extern bool store_name_is_valid(const char *name);
+
 /* Throws 22023 unless "name" may be an object's name. */
 extern void store_check_name(const char *name);
 
+/* Orders a list of objects by their names. */
+extern int	store_compare_objects(const ListCell *a, const ListCell *b);
+
 extern const StoreDriver store_file_driver;
+extern const StoreDriver store_gcs_driver;
 
 #endif

@@ -151,8 +151,6 @@ def progress(session):
 
 
 def finish(call, session):
-    if call.damaged:
-        session.metadata.pop("crc32c", None)
     session.done = call.cloud.store(session.bucket, session.name, session.contents,
                                     session.metadata, session.match)
     return as_json(session.done.resource())
@@ -181,7 +179,10 @@ def chunk(call, keep=None):
         raise Refusal(400, "badRequest", f"a gap: {session.contents.size} bytes are kept")
     if not is_last and len(call.data) % CHUNK_MULTIPLE != 0:
         raise Refusal(400, "badRequest", "a chunk's length must be a multiple of 262144")
-    data = damage(call.data) if call.damaged else call.data
+    data = call.data
+    if call.damaged:
+        data = damage(data)
+        session.metadata.pop("crc32c", None)
     session.contents.append(data[session.contents.size - begin:keep])
     if is_last and session.contents.size == int(given[3]):
         return finish(call, session)

@@ -13,6 +13,7 @@ import wire
 ROUTES = {}                 # pattern → handler(request, reply, state); "/a/*" matches any rest
 FAULTS = set()              # patterns that understand from=, times=, then= and key=
 CONTROLS = set()            # patterns that are not logged
+GUARDS = []                 # called before a route: true when they have answered themselves
 GENERAL = ("from", "times", "then", "key", "latency_ms")
 HIDDEN = ("authorization", "proxy-authorization", "cookie", "x-api-key")
 
@@ -119,7 +120,8 @@ class Router:
                 with self.state.lock:
                     request.query = {**self.state.settings, **request.query}
                 wire.pause(request.number("latency_ms", self.state.latency_ms))
-            self.dispatch(request, reply)
+            if not any(guard(request, reply, self.state) for guard in GUARDS):
+                self.dispatch(request, reply)
         except (ValueError, LookupError) as error:
             reply.json({"error": {"message": f"bad parameter: {error}"}}, 400)
 

@@ -42,10 +42,18 @@ Routes (a "?" shows the parameters that a route knows; all of them have defaults
   /bq/fault?on=&do=&nth=&times=&reason=&effect
                             on= dataset.get dataset.insert table.get table.insert table.patch
                             table.delete job.insert job.get job.cancel query results any
-                            do= a status, or drop lose nonsense
+                            do= a status, or drop lose nonsense expire
   /bq/job_fault?on=&do=     on= a pattern of job ids; do= stuck deaf unknown fail&reason=
   /bq/faults?clear          /bq/requests?kind=&clear      /bq/bodies
   /bq/rows?table=           /bq/tables  /bq/forget?table= /bq/set?page_rows=&steps=
+
+  Google's tokens, see google_auth.py: /token  /v1/token  /v1/projects/-/serviceAccounts/…
+  /computeMetadata/v1/…     /google-auth/subject?text
+  /google-auth/fault?on=&do=&nth=&times=&reason=&seconds=&value=
+                            on= token sts iam metadata subject any
+                            do= a status, or echo drop nonsense empty stranger with short hang
+  /google-auth/accept (POST a public key)   /google-auth/calls?clear   /google-auth/scopes?token=
+  /google-guard/set?on=1|nobody&echo        the services want such tokens; /google-guard/revoke: new ones
 
   /echo                     the request as JSON
 
@@ -73,6 +81,8 @@ import auth
 import bigquery     # noqa: F401
 import faults       # noqa: F401  (registers its routes)
 import gcs          # noqa: F401
+import google_auth  # noqa: F401
+import google_guard     # noqa: F401
 import paging       # noqa: F401
 import tls
 from routes import CONTROLS, Router, State, route

@@ -27,6 +27,15 @@ SELECT length(dataops._test_seal(:key, 'secret', '')) AS length,
 SELECT dataops._test_seal(:key, convert_to(repeat('x', 1048577), 'UTF8'), '');
 SELECT dataops._test_wipe('secret');
 
+-- base64 as in RFC 4648, and as people paste it
+SELECT string_agg(dataops._test_base64_url(convert_to(left('foobar', n), 'UTF8')), ' ' ORDER BY n) FROM generate_series(0, 6) AS n;
+SELECT dataops._test_base64_url('\xfbff3effbe'), dataops._test_base64_open('+/8+/74='), dataops._test_base64_open('-_8-_74');
+SELECT text, convert_from(dataops._test_base64_open(text), 'UTF8')
+FROM unnest(ARRAY['', 'Zg==', 'Zg', 'Zg=', 'Zm8', 'Zm9v', E' Zm9v\n\tYmFy\r\n', 'Zm9vYg==  ', 'Z', 'Zm9vZ', 'Zm=9v', 'Zm9v!', '=', 'Zm9vä']) AS text;
+SELECT bool_and(dataops._test_base64_open(dataops._test_base64_url(bytes)) = bytes
+                AND dataops._test_base64_open(encode(bytes, 'base64')) = bytes)
+FROM (SELECT substr(convert_to(repeat('round trip ', 20), 'UTF8'), 1, n) AS bytes FROM generate_series(0, 200) AS n) AS lengths;
+
 -- identities: the form, the time, the order
 SELECT count(*) AS made, count(DISTINCT id) AS different,
        bool_and(id ~ '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$') AS good,

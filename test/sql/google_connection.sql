@@ -30,3 +30,22 @@ SELECT dataops.grant_reference('metadata', 'app', 'dataops_google', 'storage.goo
 SELECT dataops.revoke_reference('metadata', 'app', 'dataops_google', 'storage.googleapis.com');
 \connect - app
 DROP SERVER gc_lake, gc_bq, gc_identity, gc_published CASCADE;
+
+\echo == how far connections get without a network
+CREATE SERVER gc_identity FOREIGN DATA WRAPPER dataops_google;
+SELECT * FROM dataops.test_connection('gc_identity');
+CREATE USER MAPPING FOR CURRENT_USER SERVER gc_identity OPTIONS (credentials 'metadata');
+SELECT * FROM dataops.test_connection('gc_identity');
+CREATE SERVER gc_lake FOREIGN DATA WRAPPER dataops_gcs OPTIONS (bucket 'acme', auth_server 'gc_identity');
+SELECT * FROM dataops.test_connection('gc_lake');
+CREATE SERVER gc_published FOREIGN DATA WRAPPER dataops_postgres OPTIONS (schema 'gc published', staging_schema 'gc_staging');
+SELECT * FROM dataops.test_connection('gc_published');
+CREATE SCHEMA "gc published";
+CREATE SCHEMA gc_staging;
+SELECT * FROM dataops.test_connection('gc_published');
+REVOKE CREATE ON SCHEMA gc_staging FROM app;
+SELECT * FROM dataops.test_connection('gc_published');
+REVOKE USAGE, CREATE ON SCHEMA "gc published" FROM app;
+SELECT * FROM dataops.test_connection('gc_published');
+DROP SCHEMA "gc published", gc_staging;
+DROP SERVER gc_lake, gc_identity, gc_published CASCADE;

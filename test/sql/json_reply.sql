@@ -25,5 +25,8 @@ FROM unnest('{"",-,1-2,99999999999999999999,-9223372036854775808}'::text[]) AS d
 SELECT dataops._test_json_reply(body::bytea, '$')
 FROM unnest(ARRAY['', ' ', '{"a":1', '[1] x', '{"a":"\\u0000"}', '{"a":1e999}', '{"a":"\377"}']) AS body;
 SELECT dataops._test_json_reply(convert_to(repeat('[', 100000) || repeat(']', 100000), 'UTF8'), '$');
+SELECT path, dataops._test_json_members('{"one":"1","two":2,"a.b[0]":{"x":"y"},"none":null,"list":["a"]}', path)
+FROM unnest('{$,$.one,$.list,$.nothing}'::text[]) AS path;
+SELECT dataops._test_json_members('{}', '$') = '' AS empty;
 -- handles go with their context
 SELECT count(dataops._test_json_reply('{"a":"b"}', '$.a')) FROM generate_series(1, 20000);

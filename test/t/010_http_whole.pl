@@ -98,13 +98,14 @@ unlike(answer("$_?token=canary", 'problem', $secret), qr/canary|^$/, "the proble
 
 is(answer('/three', 'verdict reused', '"repeat":3'), 'complete|true', 'connections are kept');
 is(answer('/close/after', 'verdict', '"repeat":3'), 'complete', 'a kept connection that was closed is replaced');
-for my $case ([ 'GET', 'complete', 3 ], [ 'PUT', 'complete', 3 ], [ 'POST', 'reset', 2 ], [ 'PATCH', 'reset', 2 ])
+for my $case ([ 'GET', 'complete', 3 ], [ 'PUT', 'complete', 3 ], [ 'POST', 'reset', 2 ], [ 'PATCH', 'reset', 2 ],
+	[ 'PUT', 'reset', 2, ',"once":true' ])
 {
-	my ($method, $verdict, $sent_times) = @$case;
+	my ($method, $verdict, $sent_times, $more) = @$case;
 	my $path = "/close/silent?from=2&times=1&key=$method";
 
 	answer('/reset', 'verdict');
-	is(answer($path, 'verdict', "\"repeat\":2,\"method\":\"$method\""), $verdict, "$method: a kept connection breaks without an answer");
+	is(answer($path, 'verdict', "\"repeat\":2,\"method\":\"$method\"" . ($more // '')), $verdict, "$method: a kept connection breaks without an answer");
 	is(answer('/requests/count?path=/close/silent', 'head'), "{\"count\":$sent_times}", "$method: what may not happen twice is not sent again");
 }
 my $many = $node->safe_psql('postgres',

@@ -9,13 +9,15 @@ use warnings;
 
 use Exporter 'import';
 use FindBin;
+use HTTP::Tiny;
 use IPC::Run;
+use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(start_cluster start_fake start_server session_start session_end wait_for through_crash seconds_of);
+our @EXPORT = qw(start_cluster start_fake start_server ask_fake session_start session_end wait_for through_crash seconds_of);
 
 # A running cluster; the extension is there in database postgres. DATAOPS_STAGE is the root that
 # "make install DESTDIR=" wrote to; without it the extension must be installed in the server.
@@ -62,6 +64,16 @@ sub start_server
 	$handle->pump until $out =~ /^ready$/m;
 	$ports{$1} = $2 while $out =~ /^(\S+) (\d+)$/mg;
 	return (\%ports, $handle);
+}
+
+# What a page of the scripted server answers, which is JSON.
+sub ask_fake
+{
+	my ($url, $path) = @_;
+	my $answer = HTTP::Tiny->new(timeout => 30)->get($url . $path);
+
+	$answer->{success} or die "$path: $answer->{status} $answer->{content}";
+	return decode_json($answer->{content});
 }
 
 # Runs a statement, or a list of them one by one, in a session of its own, in the background. "name"
