@@ -9,7 +9,8 @@ layers='test
 define
 schedule
 fetch land transform validate export observe
-model store warehouse
+store warehouse
+model
 google
 remote
 format catalog

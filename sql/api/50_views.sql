@@ -169,6 +169,66 @@ COMMENT ON COLUMN dataops.quarantine."row" IS 'What the model made.';
 COMMENT ON COLUMN dataops.quarantine.record IS 'The landed record it came from.';
 COMMENT ON COLUMN dataops.quarantine.raw IS 'The bytes as received, where jsonb cannot hold them.';
 
+CREATE OR REPLACE VIEW dataops.exports WITH (security_barrier) AS
+SELECT e.run AS run_id, e.pipeline, e.env, e.step,
+       shown.state,
+       e.created_at AS started_at,
+       dataops._elapsed(shown.state, e.created_at, e.finished_at) AS took,
+       e.rows AS rows_in, CASE e.state WHEN 'done' THEN e.rows ELSE 0 END AS rows_out, NULL::bigint AS rows_quarantined,
+       CASE WHEN e.state <> 'done' THEN s.error END AS error,
+       CASE WHEN e.state IN ('open', 'uploaded') AND shown.state <> 'running' THEN 'the next run of the step finishes it or takes it back' END AS hint,
+       e.id AS export_id, e.step_run AS step_run_id, e.load AS load_id, e.relation, e.server, e.folder, e.format, e.compression,
+       e.bytes, parts.number AS parts, parts.files, e.columns, e.created_at, e.finished_at
+FROM dataops.export e
+LEFT JOIN dataops.run r ON r.id = e.run
+LEFT JOIN dataops.step_run s ON s.id = e.step_run
+CROSS JOIN LATERAL (
+    SELECT CASE e.state WHEN 'done' THEN 'succeeded' WHEN 'removed' THEN 'removed'
+           ELSE CASE s.state WHEN 'running' THEN dataops._running_state(e.pipeline, e.env) ELSE coalesce(s.state, 'interrupted') END
+           END AS state OFFSET 0
+) shown
+CROSS JOIN LATERAL (
+    SELECT count(*) AS number, jsonb_agg(jsonb_build_object('name', p.name, 'rows', p.rows, 'bytes', p.bytes, 'crc32c', p.crc32c,
+                                                            'generation', p.generation) ORDER BY p.part) AS files
+    FROM dataops.export_part p WHERE p.export = e.id
+) parts
+WHERE dataops._may_see(r.owner, 'operator');
+COMMENT ON VIEW dataops.exports IS 'Every set of files written to an object store: by exports, and for loads.';
+COMMENT ON COLUMN dataops.exports.state IS 'succeeded; removed: a broken attempt whose files were taken back; else the state of the attempt in work or left.';
+COMMENT ON COLUMN dataops.exports.load_id IS 'The load that the files were written for; null for an export.';
+COMMENT ON COLUMN dataops.exports.folder IS 'Where the files and their manifest.json lie, below the prefix of the server.';
+COMMENT ON COLUMN dataops.exports.files IS 'Name, rows, bytes, CRC32C and the store''s generation of each file.';
+
+CREATE OR REPLACE VIEW dataops.loads WITH (security_barrier) AS
+SELECT l.run AS run_id, l.pipeline, l.env, l.step,
+       shown.state,
+       l.created_at AS started_at,
+       dataops._elapsed(shown.state, l.created_at, l.finished_at) AS took,
+       l.rows AS rows_in, l.rows_loaded AS rows_out, NULL::bigint AS rows_quarantined,
+       coalesce(l.error, CASE WHEN l.state <> 'done' AND l.finished_at IS NULL THEN s.error END) AS error,
+       CASE WHEN l.finished_at IS NULL AND shown.state <> 'running' THEN 'the next run of the step asks the warehouse what became of it'
+            WHEN l.state = 'loaded' THEN 'it waits on the staging side for the step of add_promote()'
+            WHEN l.state = 'failed' THEN 'the next load begins anew, from what production has' END AS hint,
+       l.id AS load_id, l.step_run AS step_run_id, l.relation, l.server, l.target, l.mode, l.name, l.bytes, l.expected,
+       l.job, l.publish_job, l.bytes_billed, l.created_at, l.loaded_at, l.finished_at
+FROM dataops.load l
+LEFT JOIN dataops.run r ON r.id = l.run
+LEFT JOIN dataops.step_run s ON s.id = l.step_run
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN l.state = 'done' THEN 'succeeded' WHEN l.finished_at IS NOT NULL THEN l.state
+           WHEN s.state = 'running' THEN dataops._running_state(l.pipeline, l.env) ELSE coalesce(s.state, 'interrupted') END AS state OFFSET 0
+) shown
+WHERE dataops._may_see(r.owner, 'operator');
+COMMENT ON VIEW dataops.loads IS 'Every load of rows into a table of a warehouse.';
+COMMENT ON COLUMN dataops.loads.state IS 'succeeded; loaded: on the staging side, to be published; failed: it is definitely not there; removed: taken back before it was published; else the state of the attempt in work or left.';
+COMMENT ON COLUMN dataops.loads.rows_in IS 'Rows read from the relation.';
+COMMENT ON COLUMN dataops.loads.rows_out IS 'Those of them that are in the warehouse; null as long as that is not known.';
+COMMENT ON COLUMN dataops.loads.target IS 'The table within the warehouse.';
+COMMENT ON COLUMN dataops.loads.name IS 'What the load is called in the warehouse.';
+COMMENT ON COLUMN dataops.loads.expected IS 'The values that the warehouse must have, by expression.';
+COMMENT ON COLUMN dataops.loads.job IS 'The warehouse''s name of the work; publish_job is that of the publication.';
+COMMENT ON COLUMN dataops.loads.bytes_billed IS 'What the warehouse charges for, as far as it says.';
+
 CREATE OR REPLACE VIEW dataops.progress WITH (security_barrier) AS
 SELECT s.run AS run_id, r.pipeline, r.env, s.step,
        shown.state,
@@ -364,5 +424,5 @@ GRANT EXECUTE ON FUNCTION dataops._may_see(regrole, text), dataops._lock_key(tex
     dataops._cron_next(text, text, timestamptz, integer), dataops._due_until(jsonb, timestamptz),
     dataops._elapsed(text, timestamptz, timestamptz) TO @extowner@ WITH GRANT OPTION;
 GRANT SELECT ON dataops.runs, dataops.step_runs, dataops.requests, dataops.pages, dataops.check_results, dataops.quarantine,
-    dataops.progress, dataops.failures, dataops.schedules, dataops.freshness, dataops.intervals, dataops.versions, dataops.catalog,
+    dataops.exports, dataops.loads, dataops.progress, dataops.failures, dataops.schedules, dataops.freshness, dataops.intervals, dataops.versions, dataops.catalog,
     dataops.audit TO @extowner@ WITH GRANT OPTION;

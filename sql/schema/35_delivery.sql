@@ -13,7 +13,9 @@ CREATE TABLE dataops.export (
     folder      text        NOT NULL,
     format      text        NOT NULL,
     compression text        NOT NULL,
+    columns     jsonb       NOT NULL,
     snapshot    pg_snapshot,
+    tables      oid[],
     installation uuid       NOT NULL,
     rows        bigint      NOT NULL,
     bytes       bigint      NOT NULL,
@@ -23,7 +25,7 @@ CREATE TABLE dataops.export (
 );
 CREATE INDEX ON dataops.export (pipeline, env, step, id);
 CREATE INDEX ON dataops.export (state) WHERE state IN ('open', 'uploaded');
-COMMENT ON TABLE dataops.export IS 'Rows of a relation written as files in one folder of a store, committed before the first upload; load names the load that they were written for. snapshot is what the scan saw: the next export of changed rows starts there.';
+COMMENT ON TABLE dataops.export IS 'Rows of a relation written as files in one folder of a store, committed before the first upload; load names the load that they were written for. snapshot is what the scan saw, of which tables: the next export of changed rows starts there.';
 
 CREATE TABLE dataops.export_part (
     export     uuid    NOT NULL REFERENCES dataops.export (id) ON DELETE CASCADE,
@@ -50,8 +52,10 @@ CREATE TABLE dataops.load (
     mode         text        NOT NULL CHECK (mode IN ('append', 'truncate', 'merge')),
     name         text        NOT NULL,
     snapshot     pg_snapshot,
+    tables       oid[],
     installation uuid        NOT NULL,
     rows         bigint      NOT NULL,
+    rows_loaded  bigint,
     bytes        bigint      NOT NULL,
     expected     jsonb,
     job          text,

@@ -118,16 +118,24 @@ ledger_requeue_held(const char *pipeline, const char *env)
 	return ids;
 }
 
+static const char *const kind_names[] = {
+	[STEP_FETCH] = "fetch", [STEP_MODEL] = "model", [STEP_SQL] = "sql", [STEP_EXPORT] = "export",
+	[STEP_LOAD] = "load", [STEP_PROMOTE] = "promote", [STEP_CHECK] = "check"
+};
+
+const char *
+ledger_kind_name(StepKind kind)
+{
+	return kind_names[kind];
+}
+
 static StepKind
 step_kind(const char *name)
 {
-	if (strcmp(name, "fetch") == 0)
-		return STEP_FETCH;
-	if (strcmp(name, "model") == 0)
-		return STEP_MODEL;
-	if (strcmp(name, "sql") == 0)
-		return STEP_SQL;
-	return STEP_CHECK;
+	for (int i = 0; i < lengthof(kind_names); i++)
+		if (strcmp(name, kind_names[i]) == 0)
+			return i;
+	elog(ERROR, "unknown kind of step \"%s\"", name);
 }
 
 static Step *
@@ -339,14 +347,6 @@ ledger_step_status(Run *run, const char *step, TimestampTz *next_attempt_at)
 	if (strcmp(state, "succeeded") == 0 || strcmp(state, "skipped") == 0)
 		return STEP_SUCCEEDED;
 	return strcmp(state, "waiting") == 0 ? STEP_WAITING : STEP_PENDING;
-}
-
-const char *
-ledger_kind_name(StepKind kind)
-{
-	static const char *const names[] = {"fetch", "model", "sql", "check"};
-
-	return names[kind];
 }
 
 void

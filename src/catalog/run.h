@@ -19,6 +19,9 @@ typedef enum StepKind
 	STEP_FETCH,
 	STEP_MODEL,
 	STEP_SQL,
+	STEP_EXPORT,
+	STEP_LOAD,
+	STEP_PROMOTE,
 	STEP_CHECK					/* a gate: checks on a target that no step writes */
 } StepKind;
 
@@ -57,6 +60,7 @@ typedef struct Run
 	bool		partial;		/* restricted to some steps: its interval is not done by it */
 	bool		hold;			/* its failure keeps the pipeline still until a person acts */
 	MemoryContext memory;		/* lives as long as the run; never a transaction's context */
+	MemoryContext step_memory;	/* lives as long as the attempt in hand, however it ends */
 	TimestampTz deadline;		/* 0: none */
 } Run;
 
@@ -83,6 +87,9 @@ typedef struct StageResult
 	char	   *error;			/* in run->memory; also the reason of STAGE_UNCHANGED */
 	char	   *hint;
 	TimestampTz next_attempt_at;	/* with STAGE_LATER */
+	/* not NULL: what else is recorded in the transaction that records the end of the step */
+	void		(*conclude) (void *arg);
+	void	   *conclude_arg;
 } StageResult;
 
 /*

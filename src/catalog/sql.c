@@ -158,8 +158,8 @@ sql_extension_owner(void)
 	return owner;
 }
 
-static void
-pin_setting(const char *name, const char *value)
+void
+sql_pin_setting(const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
 							 false);
@@ -174,7 +174,7 @@ sql_become_extension(void)
 	GetUserIdAndSecContext(&before.user, &before.security);
 	before.guc_level = NewGUCNestLevel();
 	SetUserIdAndSecContext(owner, before.security | SECURITY_LOCAL_USERID_CHANGE);
-	pin_setting("search_path", "pg_catalog, pg_temp");
+	sql_pin_setting("search_path", "pg_catalog, pg_temp");
 	return before;
 }
 
@@ -192,12 +192,13 @@ sql_become_owner(Oid owner, const char *search_path, const char *timezone)
 	before.guc_level = NewGUCNestLevel();
 	SetUserIdAndSecContext(owner, before.security | SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_RESTRICTED_OPERATION);
-	pin_setting("search_path", psprintf("%s%spg_temp", search_path ? search_path : "pg_catalog",
-										search_path && *search_path == '\0' ? "" : ", "));
-	pin_setting("TimeZone", timezone ? timezone : "UTC");
-	pin_setting("DateStyle", "ISO, YMD");
-	pin_setting("IntervalStyle", "postgres");
-	pin_setting("row_security", "off");
+	sql_pin_setting("search_path",
+					psprintf("%s%spg_temp", search_path ? search_path : "pg_catalog",
+							 search_path && *search_path == '\0' ? "" : ", "));
+	sql_pin_setting("TimeZone", timezone ? timezone : "UTC");
+	sql_pin_setting("DateStyle", "ISO, YMD");
+	sql_pin_setting("IntervalStyle", "postgres");
+	sql_pin_setting("row_security", "off");
 	return before;
 }
 

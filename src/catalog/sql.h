@@ -93,6 +93,9 @@ extern SqlRole sql_become_extension(void);
 extern SqlRole sql_become_owner(Oid owner, const char *search_path, const char *timezone);
 extern void sql_leave(const SqlRole *before);
 
+/* Sets a setting until the innermost NewGUCNestLevel() is undone. */
+extern void sql_pin_setting(const char *name, const char *value);
+
 /*
  * The guard around user SQL: runs body(arg) in an internal subtransaction.  On success the
  * subtransaction is released and NULL returned; on an error it is rolled back and the error

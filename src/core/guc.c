@@ -7,8 +7,10 @@
 #include "core/guc.h"
 
 #include <ctype.h>
+#include <limits.h>
 
 #include "core/fault.h"
+#include "core/spool.h"
 #include "utils/guc.h"
 
 char	   *guc_file_root = "";
@@ -16,6 +18,7 @@ char	   *guc_network_limit = "";
 char	   *guc_google_endpoints = "";
 char	   *guc_env_allowed = "";
 char	   *guc_secret_key_file = "";
+int			guc_export_part_size = 64 * 1024;
 
 static void
 define_guard(const char *name, const char *short_text, const char *long_text, char **variable)
@@ -55,6 +58,17 @@ guc_define(void)
 				 "File with the key that seals the secrets of dataops.set_secret().",
 				 "32 bytes, or 64 hexadecimal digits. Empty: set_secret() refuses.",
 				 &guc_secret_key_file);
+	DefineCustomIntVariable("dataops.spool_limit",
+							"Size of the temporary files that one process may keep pages, batches "
+							"and exports in.",
+							"All rows of an export are kept there before the first is uploaded.",
+							&spool_limit_mb, spool_limit_mb, 1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomIntVariable("dataops.export_part_size",
+							"Size at which a file of an export is closed and the next one begun.",
+							"As stored, so after compression.",
+							&guc_export_part_size, guc_export_part_size, 4 * 1024, INT_MAX,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	fault_define();
 }
 

@@ -19,6 +19,8 @@ extern char *guc_google_endpoints;	/* "service=origin", comma-separated */
 extern char *guc_env_allowed;		/* NAME, file:/absolute/path, metadata */
 extern char *guc_secret_key_file;	/* 32 bytes, or 64 hex digits */
 
+extern int	guc_export_part_size;	/* kB, as stored: a part of an export is closed then */
+
 /* Defines all settings; called once, by _PG_init. */
 extern void guc_define(void);
 

@@ -3,7 +3,8 @@
  *	  add_check(), drop_check() and accept_check().
  *
  * A check on a table that no model of the pipeline writes needs a step of its own, a gate: it is
- * made with the first such check, named like the table, and goes with the last one.
+ * made with the first such check, named like the table, and goes with the last one.  A check on a
+ * load belongs to that step and goes with it.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -23,6 +24,7 @@
 #include "catalog/verdict.h"
 #include "define/model.h"
 #include "define/pipeline.h"
+#include "export/load.h"
 #include "model/model.h"
 #include "model/tree.h"
 #include "model/check.h"
@@ -45,14 +47,14 @@ named_like_table(const char *target)
 static void
 bind(Check *check, const char *query)
 {
-	Node	   *table = named_like_table(check->target);
+	Node	   *table = named_like_table(check->relation);
 
 	/* rows are judged as the model makes them: a column that only the table has is not there */
 	if (query != NULL && check_judges_rows(check))
 	{
 		check_bind(check, table, true);
 		if (check_judges_rows(check))
-			rule_analyse(check->rule, model_rows(query, tree_relation(check->target)->relname));
+			rule_analyse(check->rule, model_rows(query, tree_relation(check->relation)->relname));
 	}
 	else
 		check_bind(check, table, query != NULL);
@@ -80,6 +82,11 @@ check_define(Definition *pipeline, Jsonb *spec, const char *env)
 	SqlRole		before;
 	SqlArgs		args = {0};
 
+	if (check->of_load && load_step_of(pipeline->object, check->target, env) == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("pipeline \"%s\" has no load of %s", pipeline->object, check->target),
+				errhint("Define it first with add_load()."));
 	before = sql_become_owner(pipeline->owner, model_search_path(),
 							  spec_text(pipeline->spec, "timezone", "the pipeline"));
 	bind(check, query);
@@ -119,6 +126,13 @@ is_gate(const Definition *step)
 	return step != NULL && strcmp(spec_text_required(step->spec, "kind", "a step"), "check") == 0;
 }
 
+/* Of checks with such a target: a load's checks have no other place. */
+static bool
+is_load_target(const char *target)
+{
+	return strchr(target, '@') != NULL;
+}
+
 /* Makes the gate of a table that no model writes, or takes it away when nothing needs it. */
 static void
 settle_gate(Definition *pipeline, const char *target, const char *env)
@@ -127,7 +141,8 @@ settle_gate(Definition *pipeline, const char *target, const char *env)
 		"SELECT jsonb_build_object('kind', 'check', 'target', $1::text, "
 		" 'derived', jsonb_build_object('search_path', $2::text))";
 	Definition *gate = definition_find(DEFINITION_STEP, pipeline->object, target, env);
-	bool		needed = model_of_target(pipeline, target, env) == NULL &&
+	bool		needed = !is_load_target(target) &&
+		model_of_target(pipeline, target, env) == NULL &&
 		checks_of_target(pipeline, target, env) != NIL;
 	SqlArgs		args = {0};
 
@@ -154,7 +169,9 @@ check_settle_gates(const char *pipeline, const char *env)
 		Definition *check = lfirst(cell);
 		char	   *target = spec_text_required(check->spec, "target", "a check");
 
-		if (!is_gate(definition_find(DEFINITION_STEP, pipeline, target, env)))
+		if (is_load_target(target) && load_step_of(pipeline, target, env) == NULL)
+			definition_drop(DEFINITION_CHECK, pipeline, check->object, env);
+		else if (!is_gate(definition_find(DEFINITION_STEP, pipeline, target, env)))
 			settle_gate(definition, target, env);
 	}
 }

@@ -20,11 +20,11 @@
 #include "catalog/sql.h"
 #include "core/error.h"
 #include "define/check.h"
-#include "define/table.h"
 #include "model/execute.h"
 #include "model/inputs.h"
 #include "model/model.h"
 #include "model/parse.h"
+#include "model/table.h"
 #include "model/tree.h"
 #include "model/command.h"
 
@@ -275,6 +275,22 @@ drop_gate(Definition *pipeline, const char *name, const char *target, const char
 		definition_drop(DEFINITION_STEP, pipeline->object, target, env);
 }
 
+static TableChange
+ensure_target(const ModelSpec *model, List *columns, Jsonb *former)
+{
+	TargetTable target = {
+		.name = tree_relation(model->target),
+		.maker = "model",
+		.columns = columns,
+		.key = model->key,
+		.merged = model->strategy == STRATEGY_MERGE,
+		.indexed = model->strategy == STRATEGY_PARTITION ? model->time_column : NULL,
+		.former = former
+	};
+
+	return table_ensure(&target);
+}
+
 static Jsonb *
 define_query(Definition *pipeline, const char *name, Jsonb *spec, const char *env)
 {
@@ -306,9 +322,9 @@ define_query(Definition *pipeline, const char *name, Jsonb *spec, const char *en
 	settle_columns(model, columns);
 	schema_ensure(tree_relation(model->target));
 	if (model->strategy == STRATEGY_VIEW)
-		view_ensure(model, tree);
+		view_ensure(model->target, model->query, tree);
 	else
-		is_new = table_ensure(model, columns, former);
+		is_new = ensure_target(model, columns, former) == TABLE_CREATED;
 	check_define_again(pipeline, model->target, model->query, env);
 	sql_leave(&before);
 	if (is_new)

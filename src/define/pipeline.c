@@ -20,6 +20,8 @@
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "define/check.h"
+#include "define/export.h"
+#include "define/load.h"
 #include "define/model.h"
 #include "define/source.h"
 #include "schedule/calendar.h"
@@ -194,7 +196,9 @@ check_retry(const char *name, Jsonb *spec)
 static Jsonb *
 define_step(Definition *pipeline, const char *name, Jsonb *spec, const char *env)
 {
-	static const char *const kinds[] = {"fetch", "model", "sql", "check"};
+	static const char *const kinds[] = {
+		"fetch", "model", "sql", "export", "load", "promote", "check"
+	};
 	const char *kind = spec_choice(spec, "kind", kinds, lengthof(kinds), NULL,
 								   psprintf("step \"%s\"", name));
 
@@ -204,6 +208,12 @@ define_step(Definition *pipeline, const char *name, Jsonb *spec, const char *env
 				errmsg("step \"%s\" needs a \"kind\"", name));
 	if (strcmp(kind, "fetch") == 0)
 		return fetch_define(pipeline, name, spec, env);
+	if (strcmp(kind, "export") == 0)
+		return export_define(pipeline, name, spec);
+	if (strcmp(kind, "load") == 0)
+		return load_define(pipeline, name, spec, env);
+	if (strcmp(kind, "promote") == 0)
+		return promote_define(pipeline, name, spec, env);
 	return model_define(pipeline, name, spec, env);
 }
 

@@ -2,8 +2,9 @@
  * changed.h
  *	  Which rows of a table were written since they were last delivered.
  *
- * A delivery records the snapshot it read under.  The next one takes the rows whose writer that
- * snapshot did not see, whatever the order of commits was: nothing that committed late is lost,
+ * A delivery records the snapshot it read under and the tables it read.  The next one takes the
+ * rows whose writer that snapshot did not see, whatever the order of commits was, and all rows of
+ * a table that was not there: nothing that committed late, was attached or swapped in is lost,
  * nothing comes twice.  Deleted rows leave no trace here.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
@@ -13,18 +14,27 @@
 
 #include "postgres.h"
 
-/*
- * The text of the active snapshot for the ledger: type pg_snapshot, with subtransactions.  NULL
- * when the snapshot does not know them all (more than 64 in one transaction in progress): try
- * again later.  In CurrentMemoryContext.
- */
-extern char *changed_snapshot(void);
+#include "nodes/pg_list.h"
+
+/* What a delivery has read, as the ledger keeps it: columns "snapshot" and "tables". */
+typedef struct ChangeMark
+{
+	char	   *snapshot;		/* type pg_snapshot, with subtransactions */
+	List	   *tables;			/* OIDs of the tables that hold the rows: partitions, children */
+} ChangeMark;
 
 /*
- * "SELECT * FROM relation", restricted to what changed since "snapshot" (NULL: all).  Throws 0A000
- * when the relation is no ordinary or partitioned table or materialized view and "snapshot" or
- * later ones are wanted ("tracked"), naming rows => 'all' as the way out.
+ * The mark of a delivery that reads "relation" under the active snapshot; its tables stay locked
+ * against changes of their definition until the transaction ends.  In CurrentMemoryContext.
+ * Throws 0A000 when the relation is no ordinary or partitioned table or materialized view, naming
+ * rows => 'all' as the way out; 55000 when the transactions in progress are too many to write down.
  */
-extern char *changed_query(const char *relation, const char *snapshot, bool tracked);
+extern ChangeMark *changed_mark(const char *relation);
+
+/*
+ * "SELECT * FROM relation".  With "now" (of the active snapshot, not NULL to have changes tracked)
+ * restricted to its tables, and to what changed since the mark of the last delivery (NULL: all).
+ */
+extern char *changed_query(const char *relation, const ChangeMark *now, const ChangeMark *since);
 
 #endif

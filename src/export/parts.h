@@ -53,6 +53,7 @@ typedef struct Part
 typedef struct Parts
 {
 	List	   *parts;			/* Part *, in order; none when there was no row */
+	TupleDesc	columns;		/* of the query */
 	int64		rows;
 	uint64		bytes;
 	int64		bad_values;		/* set to null, or rows left out */
@@ -60,8 +61,10 @@ typedef struct Parts
 
 /*
  * Runs the query (a SELECT, by the current user and search_path) under the active snapshot and
- * encodes its rows.  Result and spools live in "memory".  Throws what the query throws, and 22023
- * for a value that is refused.
+ * encodes its rows.  TimeZone is UTC, DateStyle ISO, IntervalStyle postgres, bytea_output hex and
+ * extra_float_digits 1 meanwhile, so that the same rows are the same bytes in every session.
+ * Result and spools live in "memory".  Throws what the query throws, and 22023 for a value that is
+ * refused.
  */
 extern Parts *parts_encode(const char *query, const PartsOptions *options, MemoryContext memory);
 

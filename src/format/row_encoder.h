@@ -45,6 +45,9 @@ typedef void (*ChooseEncoder) (ColumnEncoder *column, Form_pg_attribute attribut
 extern void ndjson_choose(ColumnEncoder *column, Form_pg_attribute attribute);
 extern void csv_choose(ColumnEncoder *column, Form_pg_attribute attribute);
 
+/* Appends a text as a field of CSV: in quotes where it must. */
+extern void csv_append(StringInfo out, const char *bytes, size_t length);
+
 /* The encoder with the texts that BigQuery's load jobs read without loss; checks each value. */
 extern void bigquery_ndjson_choose(ColumnEncoder *column, Form_pg_attribute attribute);
 

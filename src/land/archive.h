@@ -12,10 +12,9 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "format/line_file.h"
 #include "land/records.h"
 #include "store/store.h"
-
-typedef struct ArchiveWriter ArchiveWriter;
 
 /* What was stored. */
 typedef struct ArchiveObject
@@ -28,16 +27,14 @@ typedef struct ArchiveObject
 extern char *archive_name(const char *source, const char *env, const pg_uuid_t *batch,
 						  TimestampTz created_at);
 
-/* Collects an object in "memory"; nothing is written to the store before archive_store(). */
-extern ArchiveWriter *archive_begin(MemoryContext memory);
-
 /* Adds the records of a page, one line each. */
-extern void archive_page(ArchiveWriter *writer, Records *records);
+extern void archive_page(LineFile *file, Records *records);
 
 /*
- * Writes the object if absent.  One of the same contents is a success: an earlier attempt's.
+ * Writes the file as an object, if absent.  One of the same contents is a success: an earlier
+ * attempt's.
  * Throws when the store refuses or another object has the name.  Call it outside of a transaction.
  */
-extern ArchiveObject archive_store(ArchiveWriter *writer, Store *store, const char *name);
+extern ArchiveObject archive_store(LineFile *file, Store *store, const char *name);
 
 #endif

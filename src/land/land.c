@@ -268,14 +268,14 @@ copy_cursor(CursorState *to, const CursorState *from, MemoryContext memory)
 static ArchiveObject
 archive_batch(LandSink *sink)
 {
-	ArchiveWriter *writer = archive_begin(sink->batch->memory);
+	LineFile   *file = line_file_begin(sink->batch->memory, true);
 	MemoryContext previous = MemoryContextSwitchTo(sink->batch->memory);
 	ArchiveObject object;
 	ListCell   *cell;
 
 	foreach(cell, sink->batch->pages)
-		archive_page(writer, ((LandPage *) lfirst(cell))->records);
-	object = archive_store(writer, sink->store, sink->name.object);
+		archive_page(file, ((LandPage *) lfirst(cell))->records);
+	object = archive_store(file, sink->store, sink->name.object);
 	MemoryContextSwitchTo(previous);
 	return object;
 }

@@ -125,7 +125,9 @@ check_read(Jsonb *spec)
 {
 	Check	   *check = palloc0(sizeof(Check));
 	char	   *rule = spec_text_required(spec, "rule", "a check");
-	RangeVar   *target = tree_relation(spec_text_required(spec, "target", "a check"));
+	char	   *target = spec_text_required(spec, "target", "a check");
+	char	   *at = strrchr(target, '@');
+	RangeVar   *relation = tree_relation(at ? pnstrdup(target, at - target) : target);
 	const char *on_fail;
 	char	   *what;
 
@@ -133,7 +135,9 @@ check_read(Jsonb *spec)
 	if (check->name == NULL)
 		check->name = check_default_name(rule);
 	spec_check_name(check->name, "check");
-	check->target = psprintf("%s.%s", target->schemaname, target->relname);
+	check->relation = psprintf("%s.%s", relation->schemaname, relation->relname);
+	check->of_load = at != NULL;
+	check->target = at != NULL ? psprintf("%s%s", check->relation, at) : check->relation;
 	what = psprintf("check \"%s\"", check->name);
 	spec_check_keys(spec, known_keys, lengthof(known_keys), what);
 	on_fail = spec_choice(spec, "on_fail", on_fail_names, lengthof(on_fail_names), NULL, what);
@@ -148,7 +152,7 @@ check_read(Jsonb *spec)
 	check->scope_given = spec_has(spec, "scope");
 	check->whole = strcmp(spec_choice(spec, "scope", scopes, lengthof(scopes), "run", what),
 						  "all") == 0;
-	check->rule = rule_parse(rule, spec_text(spec, "filter", what), target->relname);
+	check->rule = rule_parse(rule, spec_text(spec, "filter", what), relation->relname);
 	check->judge.name = check->name;
 	check->judge.rule = check->rule;
 	return check;
@@ -163,6 +167,12 @@ check_judges_rows(const Check *check)
 void
 check_bind(Check *check, Node *from, bool can_divert)
 {
+	if (check->rule->kind == RULE_MATCHES && !check->of_load)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("check \"%s\" compares a table with itself", check->name),
+				errdetail("matches() compares what a load brought with where it came from."),
+				errhint("Name the load: add_check(…, '%s@server', …).", check->relation));
 	rule_analyse(check->rule, from);
 	if (check->rule->whole_table && !check->scope_given)
 		check->whole = true;

@@ -41,7 +41,9 @@ typedef struct Threshold
 typedef struct Check
 {
 	char	   *name;
-	char	   *target;			/* schema.table */
+	char	   *target;			/* schema.table, or schema.table@server of a load */
+	char	   *relation;		/* schema.table: whose rows it is about */
+	bool		of_load;		/* it is about rows on their way to a warehouse */
 	Rule	   *rule;
 	bool		on_fail_given;
 	OnFail		on_fail;		/* valid after check_bind() */

@@ -22,6 +22,7 @@
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -103,12 +104,19 @@ run_plan(PlannedStmt *plan, const char *text, QueryEnvironment *environment, Des
 uint64
 tree_execute(Node *statement, const char *text, QueryEnvironment *environment, DestReceiver *dest)
 {
+	return tree_execute_under(GetTransactionSnapshot(), statement, text, environment, dest);
+}
+
+uint64
+tree_execute_under(Snapshot snapshot, Node *statement, const char *text,
+				   QueryEnvironment *environment, DestReceiver *dest)
+{
 	uint64		processed = 0;
 	List	   *queries;
 	ListCell   *cell;
 
 	CommandCounterIncrement();
-	PushCopiedSnapshot(GetTransactionSnapshot());
+	PushCopiedSnapshot(snapshot);
 	UpdateActiveSnapshotCommandId();
 	queries = pg_analyze_and_rewrite_fixedparams(whole_text(statement), text, NULL, 0, environment);
 	foreach(cell, pg_plan_queries(queries, text, CURSOR_OPT_PARALLEL_OK, NULL))
@@ -195,6 +203,48 @@ row_receiver(RowVisitor visit, void *arg)
 	rows->visit = visit;
 	rows->arg = arg;
 	return &rows->receiver;
+}
+
+char *
+slot_text(TupleTableSlot *slot, int column)
+{
+	Oid			output;
+	bool		varlena;
+
+	if (slot->tts_isnull[column])
+		return NULL;
+	getTypeOutputInfo(TupleDescAttr(slot->tts_tupleDescriptor, column)->atttypid, &output,
+					  &varlena);
+	return OidOutputFunctionCall(output, slot->tts_values[column]);
+}
+
+typedef struct RowTexts
+{
+	List	   *texts;
+	MemoryContext memory;
+} RowTexts;
+
+static void
+receive_texts(TupleTableSlot *slot, void *arg)
+{
+	RowTexts   *row = arg;
+	MemoryContext previous = MemoryContextSwitchTo(row->memory);
+
+	for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++)
+		row->texts = lappend(row->texts, slot_text(slot, i));
+	MemoryContextSwitchTo(previous);
+}
+
+List *
+tree_row_texts(Snapshot snapshot, Node *select, const char *text)
+{
+	RowTexts	row = {.memory = CurrentMemoryContext};
+	DestReceiver *receiver = row_receiver(receive_texts, &row);
+
+	tree_execute_under(snapshot ? snapshot : GetTransactionSnapshot(), select, text, NULL,
+					   receiver);
+	receiver->rDestroy(receiver);
+	return row.texts;
 }
 
 Jsonb *

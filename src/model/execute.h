@@ -15,6 +15,7 @@
 #include "tcop/dest.h"
 #include "utils/jsonb.h"
 #include "utils/queryenvironment.h"
+#include "utils/snapshot.h"
 #include "utils/tuplestore.h"
 
 /*
@@ -46,6 +47,19 @@ extern Query *tree_analyse(Node *statement, const char *text, QueryEnvironment *
 extern uint64 tree_execute(Node *statement, const char *text, QueryEnvironment *environment,
 						   DestReceiver *dest);
 
+/*
+ * The same under "snapshot" and what this transaction did before, so that several statements read
+ * one state of the database.
+ */
+extern uint64 tree_execute_under(Snapshot snapshot, Node *statement, const char *text,
+								 QueryEnvironment *environment, DestReceiver *dest);
+
+/*
+ * The only row of a SELECT, as texts (char *, NULL for null) in CurrentMemoryContext.  Under
+ * "snapshot", or a fresh one when NULL.
+ */
+extern List *tree_row_texts(Snapshot snapshot, Node *select, const char *text);
+
 /* An environment in which "name" is the rows of "store", with "desc"; both must outlive it. */
 extern QueryEnvironment *tree_environment(const char *name, Tuplestorestate *store, TupleDesc desc);
 
@@ -56,8 +70,10 @@ extern QueryEnvironment *tree_environment(const char *name, Tuplestorestate *sto
 typedef void (*RowVisitor) (TupleTableSlot *slot, void *arg);
 extern DestReceiver *row_receiver(RowVisitor visit, void *arg);
 
-/* A row as one jsonb object, in CurrentMemoryContext; "desc" must be blessed. */
+/* A value by its type's output function, in CurrentMemoryContext; NULL for null. */
+extern char *slot_text(TupleTableSlot *slot, int column);
 
+/* A row as one jsonb object, in CurrentMemoryContext; "desc" must be blessed. */
 extern Jsonb *row_as_jsonb(TupleDesc desc, Datum *values, bool *nulls);
 
 #endif

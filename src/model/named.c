@@ -12,6 +12,8 @@
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/scanner.h"
+#include "parser/scansup.h"
 #include "utils/builtins.h"
 
 #include "core/error.h"
@@ -199,6 +201,73 @@ has_columns(Rule *rule, FuncCall *call, const char *alias)
 	rule->whole_table = true;
 }
 
+static char *
+trimmed(const char *text, int length)
+{
+	while (length > 0 && scanner_isspace(text[length - 1]))
+		length--;
+	while (length > 0 && scanner_isspace(*text))
+	{
+		text++;
+		length--;
+	}
+	return pnstrdup(text, length);
+}
+
+/*
+ * The arguments as they are written: the other side may be no PostgreSQL.  Their commas are found
+ * by the server's own scanner.
+ */
+static List *
+argument_texts(const char *text, int location)
+{
+	core_yy_extra_type extra;
+	core_yyscan_t scanner = scanner_init(text, &extra, &ScanKeywords, ScanKeywordTokens);
+	core_YYSTYPE value;
+	YYLTYPE		at;
+	List	   *texts = NIL;
+	int			depth = 0;
+	int			start = 0;
+	int			token;
+
+	while ((token = core_yylex(&value, &at, scanner)) != 0)
+	{
+		bool		opens = token == '(' || token == '[';
+		bool		closes = token == ')' || token == ']';
+
+		if (at < location)
+			continue;
+		depth += opens - closes;
+		if (depth == 1 && opens && start == 0)
+			start = at + 1;
+		else if ((depth == 0 && closes) || (depth == 1 && token == ','))
+		{
+			texts = lappend(texts, trimmed(text + start, at - start));
+			start = at + 1;
+		}
+		if (depth == 0 && closes)
+			break;
+	}
+	scanner_finish(scanner);
+	return texts;
+}
+
+static void
+matches(Rule *rule, FuncCall *call, const char *alias)
+{
+	ListCell   *cell;
+
+	foreach(cell, call->args)
+		if (IsA(lfirst(cell), NamedArgExpr))
+			wrong_arguments(rule, call, "matches(aggregate, …)");
+	if (call->args == NIL)
+		wrong_arguments(rule, call, "matches(aggregate, …)");
+	rule->values = argument_texts(rule->text, call->location);
+	rule->kind = RULE_MATCHES;
+	rule->expression = NULL;
+	rule->whole_table = true;
+}
+
 typedef struct NamedCheck
 {
 	const char *name;
@@ -212,7 +281,8 @@ static const NamedCheck named_checks[] = {
 	{"is_unique", is_unique},
 	{"fresh", fresh},
 	{"no_gaps", no_gaps},
-	{"has_columns", has_columns}
+	{"has_columns", has_columns},
+	{"matches", matches}
 };
 
 bool

@@ -1,6 +1,7 @@
 /*
  * named.h
- *	  The named checks: not_null, accepted, fk, is_unique, fresh, no_gaps, has_columns.
+ *	  The named checks: not_null, accepted, fk, is_unique, fresh, no_gaps, has_columns,
+ *	  matches.
  *
  * They look like calls of unqualified functions but are none: arguments are taken from the raw
  * tree.  A function of the user with such a name is reached by its schema.

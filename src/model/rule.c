@@ -21,9 +21,8 @@
 #include "model/named.h"
 #include "model/tree.h"
 
-/* "text" as one expression; "what" it is in a message. */
-static Node *
-parse_expression(const char *text, const char *what)
+Node *
+expression_parse(const char *text, const char *what)
 {
 	SelectStmt *select;
 	ResTarget  *target;
@@ -69,11 +68,11 @@ rule_parse(const char *text, const char *filter, const char *alias)
 	if (filter != NULL)
 	{
 		error_text_push(&place, filter);
-		rule->filter = parse_expression(filter, "a filter");
+		rule->filter = expression_parse(filter, "a filter");
 		error_text_pop(&place);
 	}
 	error_text_push(&place, text);
-	rule->expression = parse_expression(text, "a rule");
+	rule->expression = expression_parse(text, "a rule");
 	if (IsA(rule->expression, FuncCall) &&
 		list_length(((FuncCall *) rule->expression)->funcname) == 1)
 	{
@@ -111,9 +110,48 @@ analyse_condition(Node *condition, const char *text, Node *from, const char *wha
 	return query;
 }
 
+/* They are computed over all rows of both sides: one row of values each. */
+static void
+analyse_values(const Rule *rule, Node *from)
+{
+	ListCell   *cell;
+
+	if (rule->filter != NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("check matches() has no filter"),
+				errhint("Compare what a condition lets through: "
+						"matches(sum(CASE WHEN … THEN … END))."));
+	foreach(cell, rule->values)
+	{
+		char	   *text = lfirst(cell);
+		ErrorText	place;
+		Node	   *value;
+		Query	   *query;
+
+		error_text_push(&place, text);
+		value = expression_parse(text, "a value to compare");
+		query = tree_analyse((Node *) tree_select(list_make1(tree_target(value, NULL)), from),
+							 text, NULL);
+		error_text_pop(&place);
+		if (!query->hasAggs || query->hasTargetSRFs)
+			ereport(ERROR,
+					errcode(ERRCODE_GROUPING_ERROR),
+					errmsg("check matches() compares values of the whole table"),
+					errdetail("\"%s\" has no aggregate.", text),
+					errhint("Write for example matches(sum(amount), max(updated_at))."));
+	}
+}
+
 void
 rule_analyse(Rule *rule, Node *from)
 {
+	if (rule->kind == RULE_MATCHES)
+	{
+		analyse_values(rule, from);
+		return;
+	}
+
 	if (rule->filter != NULL &&
 		analyse_condition(rule->filter, rule->filter_text, from, "a filter")->hasAggs)
 		ereport(ERROR,

@@ -18,7 +18,8 @@ typedef enum RuleKind
 	RULE_TABLE,					/* expression: an aggregate */
 	RULE_UNIQUE,				/* columns: no two rows have the same values */
 	RULE_NO_GAPS,				/* time, every, columns: no longer step than "every" by columns */
-	RULE_HAS_COLUMNS			/* columns: the table has them */
+	RULE_HAS_COLUMNS,			/* columns: the table has them */
+	RULE_MATCHES				/* values: the same in the table and where a load brings it */
 } RuleKind;
 
 typedef struct Rule
@@ -26,13 +27,17 @@ typedef struct Rule
 	const char *text;
 	const char *filter_text;
 	RuleKind	kind;
-	Node	   *expression;		/* raw, boolean; NULL for the last three kinds */
+	Node	   *expression;		/* raw, boolean; NULL for the last four kinds */
 	Node	   *filter;			/* raw, boolean: rows it is about; NULL: all */
 	List	   *columns;		/* names: char * */
 	char	   *time;
 	Node	   *every;			/* raw, an interval */
+	List	   *values;			/* texts of aggregates, for two SQL dialects: char * */
 	bool		whole_table;	/* makes sense about the whole table only (fresh) */
 } Rule;
+
+/* "text" as the raw tree of one expression, else 42601; "what" it is in the message. */
+extern Node *expression_parse(const char *text, const char *what);
 
 /*
  * Parses a rule and its filter (may be NULL) about rows that stand in FROM under the name

@@ -10,8 +10,10 @@
 #include "model/tree.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/varlena.h"
 
 Node *
@@ -49,6 +51,15 @@ tree_cast(Node *value, Oid type)
 	cast->typeName = makeTypeNameFromOid(type, -1);
 	cast->location = -1;
 	return (Node *) cast;
+}
+
+Node *
+tree_time(TimestampTz time)
+{
+	char	   *text = DatumGetCString(DirectFunctionCall1(timestamptz_out,
+														   TimestampTzGetDatum(time)));
+
+	return tree_cast(tree_string(text), TIMESTAMPTZOID);
 }
 
 static List *

@@ -13,11 +13,13 @@
 #include "postgres.h"
 
 #include "nodes/parsenodes.h"
+#include "utils/timestamp.h"
 
 /* relation.column, or column when "relation" is NULL; column NULL: every column. */
 extern Node *tree_column(const char *relation, const char *column);
 
 extern Node *tree_string(const char *value);
+extern Node *tree_time(TimestampTz time);
 extern Node *tree_cast(Node *value, Oid type);
 
 /* A function of pg_catalog. */

@@ -22,9 +22,12 @@
 #include "core/compat.h"
 #include "core/fault.h"
 #include "core/uuid.h"
+#include "export/export.h"
+#include "export/load.h"
 #include "fetch/fetch.h"
 #include "land/land.h"
 #include "net/wait.h"
+#include "schedule/load_judge.h"
 #include "schedule/plan.h"
 #include "schedule/target.h"
 
@@ -169,6 +172,53 @@ source_stage(Run *run, Step *step, long *wait_ms)
 	return result;
 }
 
+/* Does the step bring something out of the server, where nothing is part of our transactions? */
+static bool
+leaves_server(Run *run, Step *step)
+{
+	bool		leaves = step->kind == STEP_EXPORT;
+
+	if (step->kind != STEP_LOAD && step->kind != STEP_PROMOTE)
+		return leaves;
+	txn_begin(run);
+	leaves = load_is_remote(run, step);
+	txn_commit(run);
+	return leaves;
+}
+
+/* What leaves commits part by part; its ledger row and the step's end are recorded together. */
+static StageResult
+delivery_stage(Run *run, Step *step, long *wait_ms)
+{
+	StageResult result;
+	StepChecks	checks;
+	LoadJudge	judge;
+
+	switch (step->kind)
+	{
+		case STEP_LOAD:
+			MemoryContextSwitchTo(run->step_memory);
+			checks = step_checks_read(run, step);
+			judge = load_judge(&checks);
+			result = load_remote(run, step, &judge);
+			break;
+		case STEP_PROMOTE:
+			result = promote_remote(run, step);
+			break;
+		default:
+			result = export_stage(run, step);
+	}
+	*wait_ms = decide_retry(step, &result);
+	txn_begin(run);
+	if (result.conclude != NULL)
+		result.conclude(result.conclude_arg);
+	ledger_step_finish(run, step, &result);
+	FAULT_POINT("delivery_before_commit");
+	txn_commit(run);
+	FAULT_POINT("delivery_after_commit");
+	return result;
+}
+
 /*
  * SQL of the step may have dropped the lock.  Its failure can still be recorded, unless somebody
  * else works on the pipeline by now: then the record finds neither the lock nor its claim.
@@ -236,6 +286,8 @@ step_run_guarded(Run *run, Step *step, long *wait_ms)
 		arm_time_limit(step);
 		if (step->kind == STEP_FETCH)
 			result = source_stage(run, step, wait_ms);
+		else if (leaves_server(run, step))
+			result = delivery_stage(run, step, wait_ms);
 		else
 			result = target_stage(run, step, wait_ms);
 		disarm_time_limit();
@@ -341,7 +393,11 @@ work_on_step(Run *run, Step *step)
 		ledger_step_start(run, step);
 		txn_commit(run);
 		run_scope_set(&scope);
+		run->step_memory = AllocSetContextCreate(run->memory, "dataops step",
+												 ALLOCSET_DEFAULT_SIZES);
 		result = step_run_guarded(run, step, &wait_ms);
+		MemoryContextDelete(run->step_memory);
+		run->step_memory = NULL;
 		announce(run, step, &result, started);
 		if (wait_ms < 0)
 			return result;

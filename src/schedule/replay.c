@@ -144,13 +144,18 @@ replay_group(Replay *replay, QuarantineGroup *group)
 static void
 check_whole(Replay *replay, Node *rows, RangeVar *target)
 {
+	JudgedRows	judged = {
+		.from = rows,
+		.alias = target->relname,
+		.relation = RangeVarGetRelid(target, NoLock, false)
+	};
 	List	   *whole = NIL;
 	ListCell   *cell;
 
 	foreach(cell, replay->checks)
 		if (((Check *) lfirst(cell))->whole)
 			whole = lappend(whole, lfirst(cell));
-	checks_scan(whole, rows, target->relname, NULL, RangeVarGetRelid(target, NoLock, false));
+	checks_scan(whole, &judged);
 	foreach(cell, whole)
 	{
 		Check	   *check = lfirst(cell);

@@ -21,12 +21,11 @@
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "catalog/verdict.h"
-#include "core/uuid.h"
 #include "model/tree.h"
 #include "model/command.h"
+#include "schedule/judge.h"
+#include "schedule/load_judge.h"
 #include "transform/write.h"
-#include "model/check.h"
-#include "validate/decide.h"
 #include "validate/scan.h"
 
 typedef struct TargetWork
@@ -34,9 +33,8 @@ typedef struct TargetWork
 	Run		   *run;
 	Step	   *step;
 	ModelSpec  *model;			/* NULL for a command and a gate */
-	List	   *checks;			/* Check * */
+	StepChecks	judged;
 	Written    *written;
-	Check	   *stopped_by;
 	StageResult result;
 } TargetWork;
 
@@ -57,14 +55,14 @@ become_owner(TargetWork *work)
 
 /* ---- checks ---- */
 
-/* Those of work->checks that are about the whole target, or about this run's rows. */
+/* Those of work->judged.checks that are about the whole target, or about this run's rows. */
 static List *
 table_checks(TargetWork *work, bool whole)
 {
 	List	   *chosen = NIL;
 	ListCell   *cell;
 
-	foreach(cell, work->checks)
+	foreach(cell, work->judged.checks)
 	{
 		Check	   *check = lfirst(cell);
 
@@ -80,7 +78,7 @@ row_judges(TargetWork *work)
 	List	   *judges = NIL;
 	ListCell   *cell;
 
-	foreach(cell, work->checks)
+	foreach(cell, work->judged.checks)
 		if (check_judges_rows(lfirst(cell)))
 			judges = lappend(judges, &((Check *) lfirst(cell))->judge);
 	return judges;
@@ -100,30 +98,6 @@ static Oid
 target_relation(const char *target)
 {
 	return RangeVarGetRelid(tree_relation(target), NoLock, false);
-}
-
-/* Settles all verdicts; throws when one of them stops. */
-static void
-decide(TargetWork *work)
-{
-	ListCell   *cell;
-
-	foreach(cell, work->checks)
-	{
-		Check	   *check = lfirst(cell);
-
-		if (!check_decide(check))
-			continue;
-		if (verdict_accepted(work->run, check->target, check->name))
-			check->verdict = VERDICT_ACCEPTED;
-		else if (work->stopped_by == NULL)
-			work->stopped_by = check;
-	}
-	if (work->stopped_by != NULL)
-		ereport(ERROR,
-				errcode(ERRCODE_CHECK_VIOLATION),
-				errmsg("check \"%s\" of %s failed: %s", work->stopped_by->name,
-					   work->stopped_by->target, work->stopped_by->message));
 }
 
 /* ---- the three kinds of steps, inside the guard ---- */
@@ -152,16 +126,6 @@ record_diverted(DivertedRow *row, void *arg)
 	quarantine_record(work->run, work->step, &entry);
 }
 
-/* Binds the checks to rows as the model's own columns make them. */
-static void
-bind_checks(TargetWork *work, Node *rows, bool can_divert)
-{
-	ListCell   *cell;
-
-	foreach(cell, work->checks)
-		check_bind(lfirst(cell), rows, can_divert);
-}
-
 static void
 run_model(TargetWork *work)
 {
@@ -170,22 +134,25 @@ run_model(TargetWork *work)
 	RangeVar   *target = tree_relation(work->model->target);
 	SqlRole		before = become_owner(work);
 	Written    *written;
-	List	   *whole;
 
-	bind_checks(work, target_rows(work->model->target), !view);
+	step_checks_bind(&work->judged, target_rows(work->model->target), !view);
 	job.judges = view ? NIL : row_judges(work);
 	job.keep_rows = table_checks(work, false) != NIL;
 	written = work->written = transform_write(&job);
 	if (written->unchanged == NULL)
 	{
-		Oid			relation = target_relation(work->model->target);
+		JudgedRows	rows = {
+			.from = written->whole,
+			.alias = target->relname,
+			.relation = target_relation(work->model->target)
+		};
 
-		whole = view ? work->checks : table_checks(work, true);
+		checks_scan(view ? work->judged.checks : table_checks(work, true), &rows);
+		rows.from = written->rows;
+		rows.environment = written->environment;
 		if (!view)
-			checks_scan(table_checks(work, false), written->rows, target->relname,
-						written->environment, relation);
-		checks_scan(whole, written->whole, target->relname, NULL, relation);
-		decide(work);
+			checks_scan(table_checks(work, false), &rows);
+		step_checks_decide(&work->judged, work->judged.checks);
 		transform_publish(written);
 	}
 	sql_leave(&before);
@@ -202,13 +169,14 @@ run_model(TargetWork *work)
 static void
 run_gate(TargetWork *work)
 {
-	Node	   *rows = target_rows(work->step->target);
+	JudgedRows	rows = {.from = target_rows(work->step->target)};
 	SqlRole		before = become_owner(work);
 
-	bind_checks(work, rows, false);
-	checks_scan(work->checks, rows, tree_relation(work->step->target)->relname, NULL,
-				target_relation(work->step->target));
-	decide(work);
+	step_checks_bind(&work->judged, rows.from, false);
+	rows.alias = tree_relation(work->step->target)->relname;
+	rows.relation = target_relation(work->step->target);
+	checks_scan(work->judged.checks, &rows);
+	step_checks_decide(&work->judged, work->judged.checks);
 	sql_leave(&before);
 }
 
@@ -222,14 +190,29 @@ run_command(TargetWork *work)
 	sql_leave(&before);
 }
 
+/* Into a warehouse that takes part in this transaction. */
+static void
+run_delivery(TargetWork *work)
+{
+	SqlRole		before = become_owner(work);
+
+	if (work->step->kind == STEP_LOAD)
+	{
+		LoadJudge	judge = load_judge(&work->judged);
+
+		work->result = load_here(work->run, work->step, &judge);
+	}
+	else
+		work->result = promote_here(work->run, work->step);
+	sql_leave(&before);
+}
+
 static void
 run_step(void *arg)
 {
 	TargetWork *work = arg;
-	ListCell   *cell;
 
-	foreach(cell, work->step->checks)
-		work->checks = lappend(work->checks, check_read(((Definition *) lfirst(cell))->spec));
+	work->judged = step_checks_read(work->run, work->step);
 	switch (work->step->kind)
 	{
 		case STEP_MODEL:
@@ -242,8 +225,13 @@ run_step(void *arg)
 		case STEP_SQL:
 			run_command(work);
 			break;
+		case STEP_LOAD:
+		case STEP_PROMOTE:
+			run_delivery(work);
+			break;
 		case STEP_FETCH:
-			elog(ERROR, "a fetch has no target");
+		case STEP_EXPORT:
+			elog(ERROR, "step \"%s\" has no target", work->step->name);
 	}
 }
 
@@ -284,7 +272,7 @@ throwing_check(TargetWork *work)
 	if (work->model == NULL || work->model->strategy == STRATEGY_VIEW || row_judges(work) == NIL ||
 		sql_run_guarded(run_probe, &probe) != NULL)
 		return NULL;
-	foreach(cell, work->checks)
+	foreach(cell, work->judged.checks)
 	{
 		probe.check = lfirst(cell);
 		if (check_judges_rows(probe.check) && sql_run_guarded(run_probe, &probe) != NULL)
@@ -294,32 +282,6 @@ throwing_check(TargetWork *work)
 }
 
 /* ---- results ---- */
-
-static void
-record_verdicts(TargetWork *work)
-{
-	ListCell   *cell;
-
-	foreach(cell, work->checks)
-	{
-		Check	   *check = lfirst(cell);
-		VerdictRow	row = {
-			.target = check->target,
-			.check = check->name,
-			.rule = check->rule->text,
-			.on_fail = on_fail_name(check->on_fail),
-			.severity = check->severity,
-			.verdict = verdict_name(check->verdict),
-			.judged = check->judge.judged,
-			.failed = check->judge.failed,
-			.value = check->value,
-			.message = check->message,
-			.samples = check->judge.samples
-		};
-
-		verdict_record(work->run, work->step, &row);
-	}
-}
 
 /* Can the same statement succeed a moment later? */
 static bool
@@ -371,21 +333,6 @@ set_failure(TargetWork *work, ErrorData *error)
 }
 
 static void
-set_stopped(TargetWork *work)
-{
-	char	   *run = uuid_text(&work->run->id);
-	char	   *check = quote_literal_cstr(work->stopped_by->name);
-	char	   *hint;
-
-	hint = psprintf("Look: SELECT * FROM dataops.check_results "
-					"WHERE run_id = '%s' AND check_name = %s. "
-					"Let it pass: SELECT dataops.accept_check('%s', %s, 'reason'), "
-					"then SELECT dataops.retry('%s').",
-					run, check, run, check, run);
-	work->result.hint = MemoryContextStrdup(work->run->memory, hint);
-}
-
-static void
 set_written(TargetWork *work)
 {
 	StageResult *result = &work->result;
@@ -417,17 +364,17 @@ target_run(Run *run, Step *step)
 	ErrorData  *error;
 
 	MemoryContextSwitchTo(memory);
-	error = sql_run_guarded(run_step, &work);
 	work.result.outcome = STAGE_DONE;
+	error = sql_run_guarded(run_step, &work);
 	if (error != NULL)
 		set_failure(&work, error);
 	else
 		set_written(&work);
-	if (work.stopped_by != NULL)
-		set_stopped(&work);
+	if (work.judged.stopped_by != NULL)
+		work.result.hint = step_checks_hint(&work.judged);
 	run_scope_set(&scope);
-	if (error == NULL ? work.result.outcome == STAGE_DONE : work.stopped_by != NULL)
-		record_verdicts(&work);
+	if (error == NULL ? work.result.outcome == STAGE_DONE : work.judged.stopped_by != NULL)
+		step_checks_record(&work.judged);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(memory);
 	return work.result;

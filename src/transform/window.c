@@ -12,6 +12,8 @@
 #include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
 
+#include "model/tree.h"
+
 /* 2000-01-03, a Monday: so weeks begin on Mondays, and all days and hours are as they should */
 #define FIRST_MONDAY (INT64CONST(2) * USECS_PER_DAY)
 
@@ -103,4 +105,18 @@ window_hull(TimeWindow one, TimeWindow other)
 	TimeWindow	hull = {.from = Min(one.from, other.from), .to = Max(one.to, other.to)};
 
 	return hull;
+}
+
+Node *
+window_condition(Node *column, Oid type, TimeWindow window)
+{
+	List	   *conditions = NIL;
+	Node	   *from = tree_cast(tree_time(window.from), type);
+	Node	   *to = tree_cast(tree_time(window.to), type);
+
+	if (!TIMESTAMP_IS_NOBEGIN(window.from))
+		conditions = lappend(conditions, tree_compare(">=", column, from));
+	if (!TIMESTAMP_IS_NOEND(window.to))
+		conditions = lappend(conditions, tree_compare("<", column, to));
+	return conditions == NIL ? NULL : tree_and(conditions);
 }

@@ -9,6 +9,7 @@
 
 #include "postgres.h"
 
+#include "nodes/parsenodes.h"
 #include "utils/timestamp.h"
 
 /* [from, to); DT_NOBEGIN and DT_NOEND are open ends. */
@@ -27,5 +28,11 @@ extern TimeWindow window_align(TimeWindow window, const Interval *grain, const c
 
 /* From the earlier begin to the later end. */
 extern TimeWindow window_hull(TimeWindow one, TimeWindow other);
+
+/*
+ * "column" lies in the window, as a condition; NULL when the window is open on both sides.  The
+ * bounds are cast to "type", the column's.
+ */
+extern Node *window_condition(Node *column, Oid type, TimeWindow window);
 
 #endif

@@ -27,9 +27,9 @@
 
 #include "catalog/input.h"
 #include "model/execute.h"
+#include "model/statement.h"
 #include "model/tree.h"
 #include "transform/rebuild.h"
-#include "transform/statement.h"
 #include "transform/window.h"
 
 typedef struct Writing
@@ -154,8 +154,8 @@ inside_window(Writing *writing)
 {
 	if (writing->job->model->strategy != STRATEGY_PARTITION || writing->job->replay != NULL)
 		return NULL;
-	return statement_in_window(tree_column(writing->alias, writing->job->model->time_column),
-							   writing->time_type, writing->window);
+	return window_condition(tree_column(writing->alias, writing->job->model->time_column),
+							writing->time_type, writing->window);
 }
 
 static void
@@ -235,7 +235,7 @@ check_keys(Writing *writing, const RowSource *rows)
 	if (model->strategy != STRATEGY_MERGE || writing->addressed)
 		return;
 	receiver = row_receiver(receive_repeated, model);
-	tree_execute((Node *) statement_repeated_key(model, rows), "dataops merge",
+	tree_execute((Node *) statement_repeated_key(rows), "dataops merge",
 				 writing->written->environment, receiver);
 	receiver->rDestroy(receiver);
 }
@@ -289,19 +289,16 @@ is_time_type(Oid type)
 static void
 insert_rows(Writing *writing, const RowSource *rows)
 {
-	ModelSpec  *model = writing->job->model;
 	Written    *written = writing->written;
 	RangeVar   *into = written->aside ? written->aside : written->target;
 	ChangedRange range = {.written = written, .type = writing->time_type};
 	DestReceiver *receiver = row_receiver(receive_written, &range);
 	InsertStmt *insert;
 
-	if (model->strategy == STRATEGY_MERGE)
-		insert = statement_merge(model, into, rows, writing->job->replay_older_than);
+	if (writing->job->model->strategy == STRATEGY_MERGE)
+		insert = statement_merge(into, rows, writing->job->replay_older_than);
 	else
-		insert = statement_insert(model, into, rows);
-	if (!is_time_type(writing->time_type))
-		compat_set_returning(insert, NIL);
+		insert = statement_insert(into, rows);
 	written->rows_out = tree_execute((Node *) insert, "dataops insert", written->environment,
 									 receiver);
 	receiver->rDestroy(receiver);
@@ -338,8 +335,8 @@ delete_replaced(Writing *writing)
 	if (written->aside != NULL || model_is_incremental(model) || writing->job->replay != NULL)
 		return;
 	if (model->strategy == STRATEGY_PARTITION)
-		condition = statement_in_window(tree_column(NULL, model->time_column), writing->time_type,
-										writing->window);
+		condition = window_condition(tree_column(NULL, model->time_column), writing->time_type,
+									 writing->window);
 	tree_execute((Node *) statement_delete(written->target, condition), "dataops delete", NULL,
 				 NULL);
 }
@@ -417,7 +414,10 @@ transform_write(WriteJob *job)
 	rows.alias = writing.alias;
 	rows.columns = writing.columns;
 	rows.addressed = writing.addressed;
+	rows.key = job->model->key;
 	check_keys(&writing, &rows);
+	if (is_time_type(writing.time_type))
+		rows.returning = job->model->time_column;
 	delete_replaced(&writing);
 	insert_rows(&writing, &rows);
 	set_window_range(&writing);
@@ -427,7 +427,7 @@ transform_write(WriteJob *job)
 	if (job->model->strategy == STRATEGY_TABLE)
 		written->rows = written->whole;
 	else if (job->model->strategy == STRATEGY_MERGE && writing.addressed)
-		written->rows = statement_last_of_key(job->model, &rows);
+		written->rows = statement_last_of_key(&rows);
 	else
 		written->rows = rows.from;
 	return written;

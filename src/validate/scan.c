@@ -18,18 +18,26 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/snapmgr.h"
 
 #include "model/execute.h"
 #include "model/tree.h"
 
 typedef struct CheckScan
 {
-	Node	   *from;
-	const char *alias;
-	QueryEnvironment *environment;
-	Oid			target;
+	const JudgedRows *rows;
 	MemoryContext memory;
 } CheckScan;
+
+static void
+execute(CheckScan *scan, SelectStmt *select, const char *text, DestReceiver *receiver)
+{
+	Snapshot	snapshot = scan->rows->snapshot;
+
+	tree_execute_under(snapshot ? snapshot : GetTransactionSnapshot(), (Node *) select, text,
+					   scan->rows->environment, receiver);
+	receiver->rDestroy(receiver);
+}
 
 /* ---- the fused statement ---- */
 
@@ -76,19 +84,6 @@ typedef struct FusedResult
 	MemoryContext memory;
 } FusedResult;
 
-static char *
-value_text(TupleTableSlot *slot, int column, MemoryContext memory)
-{
-	Oid			output;
-	bool		varlena;
-
-	if (slot->tts_isnull[column])
-		return NULL;
-	getTypeOutputInfo(TupleDescAttr(slot->tts_tupleDescriptor, column)->atttypid, &output,
-					  &varlena);
-	return MemoryContextStrdup(memory, OidOutputFunctionCall(output, slot->tts_values[column]));
-}
-
 static void
 receive_fused(TupleTableSlot *slot, void *arg)
 {
@@ -108,7 +103,12 @@ receive_fused(TupleTableSlot *slot, void *arg)
 			judge->failed = !slot->tts_isnull[column] && !DatumGetBool(slot->tts_values[column]);
 			column++;
 			if (shown_value(check->rule) != NULL)
-				check->value = value_text(slot, column++, result->memory);
+			{
+				MemoryContext previous = MemoryContextSwitchTo(result->memory);
+
+				check->value = slot_text(slot, column++);
+				MemoryContextSwitchTo(previous);
+			}
 			continue;
 		}
 		judge->judged = DatumGetInt64(slot->tts_values[column++]);
@@ -132,9 +132,7 @@ scan_fused(CheckScan *scan, List *checks, Node *from)
 	foreach(cell, checks)
 		targets = add_targets(targets, lfirst(cell));
 	receiver = row_receiver(receive_fused, &result);
-	tree_execute((Node *) tree_select(targets, from), "dataops checks", scan->environment,
-				 receiver);
-	receiver->rDestroy(receiver);
+	execute(scan, tree_select(targets, from), "dataops checks", receiver);
 }
 
 /* ---- samples and violations ---- */
@@ -171,15 +169,21 @@ run_violations(CheckScan *scan, Check *check, SelectStmt *select, bool count)
 	Violations	violations = {.judge = &check->judge, .memory = scan->memory, .count = count};
 	DestReceiver *receiver = row_receiver(receive_violation, &violations);
 
-	tree_execute((Node *) select, check->rule->text, scan->environment, receiver);
-	receiver->rDestroy(receiver);
+	execute(scan, select, check->rule->text, receiver);
+}
+
+/* SELECT alias.* FROM rows */
+static SelectStmt *
+whole_rows(CheckScan *scan)
+{
+	return tree_select(list_make1(tree_target(tree_column(scan->rows->alias, NULL), NULL)),
+					   scan->rows->from);
 }
 
 static void
 sample_rows(CheckScan *scan, Check *check)
 {
-	SelectStmt *select = tree_select(list_make1(tree_target(tree_column(scan->alias, NULL), NULL)),
-									 scan->from);
+	SelectStmt *select = whole_rows(scan);
 
 	select->whereClause = tree_is_false(rule_condition(check->rule));
 	select->limitCount = tree_cast(tree_string(psprintf("%d", MAX_SAMPLES)), INT8OID);
@@ -233,12 +237,12 @@ unique_by_index(Oid target, List *columns)
 static bool
 scan_unique(CheckScan *scan, Check *check)
 {
-	if (unique_by_index(scan->target, check->rule->columns))
+	if (unique_by_index(scan->rows->relation, check->rule->columns))
 	{
 		check->message = pstrdup("proved by a unique index");
 		return true;
 	}
-	run_violations(scan, check, rule_violations(check->rule, scan->from), true);
+	run_violations(scan, check, rule_violations(check->rule, scan->rows->from), true);
 	check->message = psprintf("repeated keys: " INT64_FORMAT, check->judge.failed);
 	return false;
 }
@@ -253,7 +257,7 @@ scan_columns(CheckScan *scan, Check *check)
 	check->judge.judged = list_length(check->rule->columns);
 	foreach(cell, check->rule->columns)
 	{
-		if (get_attnum(scan->target, lfirst(cell)) != InvalidAttrNumber)
+		if (get_attnum(scan->rows->relation, lfirst(cell)) != InvalidAttrNumber)
 			continue;
 		check->judge.failed++;
 		appendStringInfo(&missing, "%s%s", missing.len ? ", " : "", (char *) lfirst(cell));
@@ -265,11 +269,10 @@ scan_columns(CheckScan *scan, Check *check)
 static Node *
 filtered(CheckScan *scan, Node *filter)
 {
-	SelectStmt *select = tree_select(list_make1(tree_target(tree_column(scan->alias, NULL), NULL)),
-									 scan->from);
+	SelectStmt *select = whole_rows(scan);
 
 	select->whereClause = filter;
-	return tree_subselect(select, scan->alias);
+	return tree_subselect(select, scan->rows->alias);
 }
 
 /*
@@ -291,27 +294,29 @@ scan_alone(CheckScan *scan, Check *check)
 		case RULE_UNIQUE:
 			return scan_unique(scan, check);
 		case RULE_NO_GAPS:
-			run_violations(scan, check, rule_violations(check->rule, scan->from), true);
+			run_violations(scan, check, rule_violations(check->rule, scan->rows->from), true);
 			check->message = psprintf("gaps: " INT64_FORMAT, check->judge.failed);
 			return false;
 		case RULE_HAS_COLUMNS:
 			scan_columns(scan, check);
 			return true;
+		case RULE_MATCHES:
+			return true;		/* who loads compares */
 	}
 	return true;
 }
 
 void
-checks_scan(List *checks, Node *from, const char *alias, QueryEnvironment *environment, Oid target)
+checks_scan(List *checks, const JudgedRows *rows)
 {
-	CheckScan		scan = {from, alias, environment, target, CurrentMemoryContext};
+	CheckScan	scan = {.rows = rows, .memory = CurrentMemoryContext};
 	List	   *fused = NIL;
 	ListCell   *cell;
 
 	foreach(cell, checks)
 		if (!scan_alone(&scan, lfirst(cell)))
 			fused = lappend(fused, lfirst(cell));
-	scan_fused(&scan, fused, from);
+	scan_fused(&scan, fused, rows->from);
 	foreach(cell, checks)
 	{
 		Check	   *check = lfirst(cell);

@@ -10,15 +10,21 @@
 #include "postgres.h"
 
 #include "utils/queryenvironment.h"
+#include "utils/snapshot.h"
 
 #include "model/check.h"
 
-/*
- * Fills the tallies of "checks" (Check *, bound) from the rows of FROM item "from", named
- * "alias", with the rights of the current user.  "environment" is for reading "from", or NULL.
- * "target" is the table itself, whose columns and unique indexes count.
- */
-extern void checks_scan(List *checks, Node *from, const char *alias, QueryEnvironment *environment,
-						Oid target);
+/* The rows that are judged. */
+typedef struct JudgedRows
+{
+	Node	   *from;			/* FROM item */
+	const char *alias;			/* its name, as rules have it */
+	Oid			relation;		/* whose columns and unique indexes count */
+	QueryEnvironment *environment;	/* to read "from" in; NULL: none is needed */
+	Snapshot	snapshot;		/* to read it under; NULL: a fresh one */
+} JudgedRows;
+
+/* Fills the tallies of "checks" (Check *, bound) with the rights of the current user. */
+extern void checks_scan(List *checks, const JudgedRows *rows);
 
 #endif

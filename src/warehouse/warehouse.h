@@ -3,7 +3,8 @@
  *	  Warehouses behind one driver: tables that are filled, compared and published.
  *
  * A warehouse has two sides: the staging side takes a load, checks look at it, and publishing
- * makes the production side equal to it in one step.  What a warehouse does or refuses is an
+ * makes the production side equal to it in one step.  A local one, whose loads are part of a
+ * transaction, may do without the first.  What a warehouse does or refuses is an
  * outcome; wrong definitions and missing rights throw.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
@@ -44,7 +45,7 @@ typedef enum WarehouseOutcome
 typedef struct WarehouseResult
 {
 	WarehouseOutcome outcome;
-	int64		rows;			/* written by a load */
+	int64		rows;			/* of a load: those of its rows that are in the table now */
 	int64		bytes_billed;
 	char	   *job;			/* the warehouse's name of the work; NULL where it has none */
 	char	   *problem;		/* clean; in CurrentMemoryContext */
@@ -66,7 +67,8 @@ typedef struct WarehouseTable
 } WarehouseTable;
 
 /*
- * One load.  A remote driver reads "files"; the local one runs "query" in the caller's transaction.
+ * One load.  A remote driver reads "files"; the local one runs "query" in the caller's transaction,
+ * under the active snapshot and with the rights of the current user.
  * "id" names the load for ever: the same call with the same id does no more than the first.
  */
 typedef struct WarehouseLoad
@@ -89,6 +91,12 @@ typedef struct WarehouseDriver
 	Warehouse  *(*open) (Connection *connection, MemoryContext owner);
 	/* Throws unless tables of these columns can be made: in a transaction, without network. */
 	void		(*check_table) (Warehouse *warehouse, const WarehouseTable *table);
+	/*
+	 * Local only (NULL when remote): makes or extends the tables and keeps other writers out until
+	 * the transaction ends.  True when rows of former loads are not in the table: it is new, or a
+	 * column of a merged one is.  What it throws names the way out.
+	 */
+	bool		(*prepare) (Warehouse *warehouse, const WarehouseLoad *load);
 	/* Makes the staging table, or adds columns to it, and fills it.  Atomic per call. */
 	WarehouseResult (*load) (Warehouse *warehouse, const WarehouseLoad *load);
 	/* Computes expressions (aggregates) over one side, for comparison with the origin. */
@@ -102,6 +110,7 @@ struct Warehouse
 {
 	const WarehouseDriver *driver;
 	char	   *server;
+	bool		one_sided;		/* local only: a load fills production itself */
 };
 
 /*
@@ -112,5 +121,8 @@ extern Warehouse *warehouse_open(Connection *connection, MemoryContext owner);
 
 extern const WarehouseDriver warehouse_postgres_driver;
 extern const WarehouseDriver warehouse_bigquery_driver;
+#ifdef DATAOPS_TEST
+extern const WarehouseDriver warehouse_test_driver;
+#endif
 
 #endif

@@ -7,13 +7,12 @@
  */
 #include "core/compat.h"
 
-#include "transform/statement.h"
+#include "model/statement.h"
 
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 
+#include "model/model.h"
 #include "model/parse.h"
 #include "model/tree.h"
 
@@ -30,15 +29,6 @@ is_listed(List *names, const char *name)
 	return false;
 }
 
-static Node *
-timestamp_constant(TimestampTz time)
-{
-	char	   *text = DatumGetCString(DirectFunctionCall1(timestamptz_out,
-														   TimestampTzGetDatum(time)));
-
-	return tree_cast(tree_string(text), TIMESTAMPTZOID);
-}
-
 static List *
 column_targets(const RowSource *rows)
 {
@@ -52,7 +42,7 @@ column_targets(const RowSource *rows)
 }
 
 InsertStmt *
-statement_insert(const ModelSpec *model, RangeVar *into, const RowSource *rows)
+statement_insert(RangeVar *into, const RowSource *rows)
 {
 	InsertStmt *insert = makeNode(InsertStmt);
 	ListCell   *cell;
@@ -62,23 +52,23 @@ statement_insert(const ModelSpec *model, RangeVar *into, const RowSource *rows)
 	insert->selectStmt = (Node *) tree_select(column_targets(rows), rows->from);
 	foreach(cell, rows->columns)
 		insert->cols = lappend(insert->cols, tree_target(NULL, lfirst(cell)));
-	if (model->time_column != NULL)
+	if (rows->returning != NULL)
 	{
-		Node	   *time = tree_column(TARGET_ALIAS, model->time_column);
+		Node	   *value = tree_column(TARGET_ALIAS, rows->returning);
 
-		compat_set_returning(insert, list_make1(tree_target(time, NULL)));
+		compat_set_returning(insert, list_make1(tree_target(value, NULL)));
 	}
 	return insert;
 }
 
 /* ORDER BY key, the newest first: DISTINCT ON takes the first; equal order, fewer deadlocks */
 static SelectStmt *
-last_of_key(const ModelSpec *model, const RowSource *rows)
+last_of_key(const RowSource *rows)
 {
 	SelectStmt *select = tree_select(column_targets(rows), rows->from);
 	ListCell   *cell;
 
-	foreach(cell, model->key)
+	foreach(cell, rows->key)
 	{
 		Node	   *column = tree_column(rows->alias, lfirst(cell));
 
@@ -94,9 +84,9 @@ last_of_key(const ModelSpec *model, const RowSource *rows)
 }
 
 Node *
-statement_last_of_key(const ModelSpec *model, const RowSource *rows)
+statement_last_of_key(const RowSource *rows)
 {
-	return tree_subselect(last_of_key(model, rows), rows->alias);
+	return tree_subselect(last_of_key(rows), rows->alias);
 }
 
 /*
@@ -120,7 +110,7 @@ row_differs(List *columns)
 }
 
 static OnConflictClause *
-on_conflict(const ModelSpec *model, const RowSource *rows, TimestampTz older_than)
+on_conflict(const RowSource *rows, TimestampTz older_than)
 {
 	OnConflictClause *conflict = makeNode(OnConflictClause);
 	List	   *changing = NIL;
@@ -129,7 +119,7 @@ on_conflict(const ModelSpec *model, const RowSource *rows, TimestampTz older_tha
 	conflict->infer = makeNode(InferClause);
 	conflict->infer->location = -1;
 	conflict->location = -1;
-	foreach(cell, model->key)
+	foreach(cell, rows->key)
 	{
 		IndexElem  *element = makeNode(IndexElem);
 
@@ -140,7 +130,7 @@ on_conflict(const ModelSpec *model, const RowSource *rows, TimestampTz older_tha
 	{
 		char	   *column = lfirst(cell);
 
-		if (is_listed(model->key, column) || strcmp(column, CREATED_AT) == 0)
+		if (is_listed(rows->key, column) || strcmp(column, CREATED_AT) == 0)
 			continue;
 		changing = lappend(changing, column);
 		conflict->targetList = lappend(conflict->targetList,
@@ -153,7 +143,7 @@ on_conflict(const ModelSpec *model, const RowSource *rows, TimestampTz older_tha
 	if (older_than != 0)
 	{
 		Node	   *older = tree_compare("<", tree_column(TARGET_ALIAS, UPDATED_AT),
-										 timestamp_constant(older_than));
+										 tree_time(older_than));
 
 		conflict->whereClause = tree_and(list_make2(conflict->whereClause, older));
 	}
@@ -164,23 +154,22 @@ on_conflict(const ModelSpec *model, const RowSource *rows, TimestampTz older_tha
 }
 
 InsertStmt *
-statement_merge(const ModelSpec *model, RangeVar *into, const RowSource *rows,
-				TimestampTz older_than)
+statement_merge(RangeVar *into, const RowSource *rows, TimestampTz older_than)
 {
-	InsertStmt *insert = statement_insert(model, into, rows);
+	InsertStmt *insert = statement_insert(into, rows);
 
-	insert->selectStmt = (Node *) last_of_key(model, rows);
-	insert->onConflictClause = on_conflict(model, rows, older_than);
+	insert->selectStmt = (Node *) last_of_key(rows);
+	insert->onConflictClause = on_conflict(rows, older_than);
 	return insert;
 }
 
 SelectStmt *
-statement_repeated_key(const ModelSpec *model, const RowSource *rows)
+statement_repeated_key(const RowSource *rows)
 {
 	SelectStmt *select = tree_select(NIL, rows->from);
 	ListCell   *cell;
 
-	foreach(cell, model->key)
+	foreach(cell, rows->key)
 	{
 		Node	   *column = tree_column(rows->alias, lfirst(cell));
 
@@ -192,20 +181,6 @@ statement_repeated_key(const ModelSpec *model, const RowSource *rows)
 	select->limitCount = tree_cast(tree_string("1"), INT8OID);
 	select->limitOption = LIMIT_OPTION_COUNT;
 	return select;
-}
-
-Node *
-statement_in_window(Node *column, Oid type, TimeWindow window)
-{
-	List	   *conditions = NIL;
-	Node	   *from = tree_cast(timestamp_constant(window.from), type);
-	Node	   *to = tree_cast(timestamp_constant(window.to), type);
-
-	if (!TIMESTAMP_IS_NOBEGIN(window.from))
-		conditions = lappend(conditions, tree_compare(">=", column, from));
-	if (!TIMESTAMP_IS_NOEND(window.to))
-		conditions = lappend(conditions, tree_compare("<", column, to));
-	return conditions == NIL ? NULL : tree_and(conditions);
 }
 
 DeleteStmt *

@@ -7,7 +7,7 @@
  */
 #include "core/compat.h"
 
-#include "define/table.h"
+#include "model/table.h"
 
 #include "access/table.h"
 #include "catalog/namespace.h"
@@ -47,6 +47,12 @@ quoted_list(List *names)
 	return list.data;
 }
 
+static const char *
+shown_name(const TargetTable *target)
+{
+	return psprintf("%s.%s", target->name->schemaname, target->name->relname);
+}
+
 static TargetColumn *
 find_column(List *columns, const char *name)
 {
@@ -72,14 +78,24 @@ schema_ensure(RangeVar *target)
 /* ---- a new table ---- */
 
 static void
-create_table(const ModelSpec *model, RangeVar *target, List *columns)
+create_index(const TargetTable *target)
+{
+	char	   *name = quote_qualified_identifier(target->name->schemaname, target->name->relname);
+
+	tree_execute(parse_own(psprintf("CREATE INDEX ON %s (%s)", name,
+									quote_identifier(target->indexed))),
+				 "dataops target", NULL, NULL);
+}
+
+static void
+create_table(const TargetTable *target)
 {
 	CreateStmt *create = makeNode(CreateStmt);
 	ListCell   *cell;
 
-	create->relation = copyObject(target);
+	create->relation = copyObject(target->name);
 	create->oncommit = ONCOMMIT_NOOP;
-	foreach(cell, columns)
+	foreach(cell, target->columns)
 	{
 		TargetColumn *column = lfirst(cell);
 
@@ -87,25 +103,21 @@ create_table(const ModelSpec *model, RangeVar *target, List *columns)
 									makeColumnDef(column->name, column->type, column->typmod,
 												  column->collation));
 	}
-	if (model->strategy == STRATEGY_MERGE)
+	if (target->merged)
 		foreach(cell, ((CreateStmt *) parse_own(merge_times))->tableElts)
-			if (find_column(columns, lfirst_node(ColumnDef, cell)->colname) == NULL)
+			if (find_column(target->columns, lfirst_node(ColumnDef, cell)->colname) == NULL)
 				create->tableElts = lappend(create->tableElts, lfirst(cell));
-	if (model->key != NIL)
+	if (target->key != NIL)
 	{
-		char	   *text = psprintf("CREATE TABLE t (PRIMARY KEY (%s))", quoted_list(model->key));
+		char	   *text = psprintf("CREATE TABLE t (PRIMARY KEY (%s))", quoted_list(target->key));
 
 		create->tableElts = list_concat(create->tableElts,
 										((CreateStmt *) parse_own(text))->tableElts);
 	}
 	tree_execute((Node *) create, "dataops target", NULL, NULL);
-	if (model->strategy == STRATEGY_PARTITION &&
-		(model->key == NIL || strcmp(linitial(model->key), model->time_column) != 0))
-		tree_execute(parse_own(psprintf("CREATE INDEX ON %s (%s)",
-										quote_qualified_identifier(target->schemaname,
-																   target->relname),
-										quote_identifier(model->time_column))),
-					 "dataops target", NULL, NULL);
+	if (target->indexed != NULL &&
+		(target->key == NIL || strcmp(linitial(target->key), target->indexed) != 0))
+		create_index(target);
 }
 
 /* ---- an existing table ---- */
@@ -134,44 +146,48 @@ add_columns(RangeVar *target, List *definitions)
 }
 
 pg_noreturn static void
-refuse_change(const ModelSpec *model, const char *problem)
+refuse_change(const TargetTable *target, const char *problem)
 {
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-			errmsg("could not bring table \"%s\" and its model together: %s", model->target,
-				   problem),
+			errmsg("could not bring table \"%s\" and its %s together: %s", shown_name(target),
+				   target->maker, problem),
 			errhint("Alter the table yourself, or start afresh: "
 					"SELECT dataops.drop_step(…), DROP TABLE %s.",
-					model->target));
+					shown_name(target)));
 }
 
 static void
-check_column(const ModelSpec *model, const TargetColumn *column, Form_pg_attribute existing)
+check_column(const TargetTable *target, const TargetColumn *column, Form_pg_attribute existing)
 {
 	Oid			from = getBaseType(column->type);
 	Oid			to = getBaseType(existing->atttypid);
 
 	if (existing->attgenerated != '\0')
-		refuse_change(model, psprintf("column \"%s\" is generated in the table", column->name));
-	if (from == to || can_coerce_type(1, &from, &to, COERCION_ASSIGNMENT))
+		refuse_change(target, psprintf("column \"%s\" is generated in the table", column->name));
+	if (target->same_types ? from == to && column->typmod == existing->atttypmod :
+		from == to || can_coerce_type(1, &from, &to, COERCION_ASSIGNMENT))
 		return;
-	refuse_change(model, psprintf("column \"%s\" is of type %s in the table and %s in the model",
-								  column->name, format_type_be(existing->atttypid),
-								  format_type_be(column->type)));
+	refuse_change(target,
+				  psprintf("column \"%s\" is of type %s in the table and %s in the %s",
+						   column->name,
+						   format_type_with_typemod(existing->atttypid, existing->atttypmod),
+						   format_type_with_typemod(column->type, column->typmod),
+						   target->maker));
 }
 
 /* A column of the table that the model does not make must get along without it. */
 static void
-check_other_column(const ModelSpec *model, Form_pg_attribute existing)
+check_other_column(const TargetTable *target, Form_pg_attribute existing)
 {
 	if (existing->attnotnull && !existing->atthasdef && existing->attidentity == '\0')
-		refuse_change(model, psprintf("column \"%s\" is NOT NULL without a default, and the model "
-									  "does not make it",
-									  NameStr(existing->attname)));
+		refuse_change(target, psprintf("column \"%s\" is NOT NULL without a default, and the %s "
+									   "does not make it",
+									   NameStr(existing->attname), target->maker));
 }
 
 static void
-check_unique_key(const ModelSpec *model, Oid table)
+check_unique_key(const TargetTable *target, Oid table)
 {
 	static const char sql[] =
 		"SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = $1 AND i.indisunique "
@@ -186,15 +202,15 @@ check_unique_key(const ModelSpec *model, Oid table)
 	SqlArgs		args = {0};
 
 	sql_add_oid(&args, table);
-	sql_add_texts(&args, model->key);
+	sql_add_texts(&args, target->key);
 	if (!sql_bool(sql_run_own(sql, &args), 0, 1))
-		refuse_change(model, psprintf("there is no unique index on the key; "
+		refuse_change(target, psprintf("there is no unique index on the key; "
 									  "ALTER TABLE %s ADD PRIMARY KEY (%s) makes one",
-									  model->target, quoted_list(model->key)));
+									   shown_name(target), quoted_list(target->key)));
 }
 
 static void
-check_deferred(const ModelSpec *model, Oid table)
+check_deferred(const TargetTable *target, Oid table)
 {
 	static const char sql[] =
 		"SELECT conname FROM pg_constraint "
@@ -209,41 +225,35 @@ check_deferred(const ModelSpec *model, Oid table)
 	ereport(ERROR,
 			errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			errmsg("constraint \"%s\" of table \"%s\" is deferred", sql_text(rows, 0, 1),
-				   model->target),
+				   shown_name(target)),
 			errdetail("It would be checked only after the checks of the run have passed."),
 			errhint("Make it immediate: "
 					"ALTER TABLE … ALTER CONSTRAINT … INITIALLY IMMEDIATE."));
 }
 
-typedef struct FormerColumns
-{
-	const ModelSpec *model;
-	List	   *columns;
-} FormerColumns;
-
 static void
 check_former_column(const char *name, JsonbValue *value, void *arg)
 {
-	FormerColumns *former = arg;
-	TargetColumn *column = find_column(former->columns, name);
+	const TargetTable *target = arg;
+	TargetColumn *column = find_column(target->columns, name);
 	char	   *type = spec_value_text(value);
 
 	if (column == NULL)
-		refuse_change(former->model, psprintf("the model no longer makes column \"%s\"", name));
+		refuse_change(target, psprintf("the model no longer makes column \"%s\"", name));
 	if (strcmp(format_type_with_typemod(column->type, column->typmod), type) != 0)
-		refuse_change(former->model,
+		refuse_change(target,
 					  psprintf("column \"%s\" was of type %s and would be %s", name, type,
 							   format_type_with_typemod(column->type, column->typmod)));
 }
 
 /* Definitions of the columns that "table" lacks; checks the others. */
 static List *
-missing_columns(const ModelSpec *model, Relation table, List *columns)
+missing_columns(const TargetTable *target, Relation table)
 {
 	List	   *missing = NIL;
 	ListCell   *cell;
 
-	foreach(cell, columns)
+	foreach(cell, target->columns)
 	{
 		TargetColumn *column = lfirst(cell);
 		AttrNumber	number = get_attnum(RelationGetRelid(table), column->name);
@@ -252,14 +262,14 @@ missing_columns(const ModelSpec *model, Relation table, List *columns)
 			missing = lappend(missing, makeColumnDef(column->name, column->type, column->typmod,
 													 column->collation));
 		else
-			check_column(model, column, TupleDescAttr(RelationGetDescr(table), number - 1));
+			check_column(target, column, TupleDescAttr(RelationGetDescr(table), number - 1));
 	}
-	if (model->strategy == STRATEGY_MERGE)
+	if (target->merged)
 		foreach(cell, ((CreateStmt *) parse_own(merge_times))->tableElts)
 		{
 			ColumnDef  *definition = lfirst_node(ColumnDef, cell);
 
-			if (find_column(columns, definition->colname) == NULL &&
+			if (find_column(target->columns, definition->colname) == NULL &&
 				get_attnum(RelationGetRelid(table), definition->colname) == InvalidAttrNumber)
 				missing = lappend(missing, definition);
 		}
@@ -267,58 +277,57 @@ missing_columns(const ModelSpec *model, Relation table, List *columns)
 	{
 		Form_pg_attribute existing = TupleDescAttr(RelationGetDescr(table), i);
 
-		if (!existing->attisdropped && find_column(columns, NameStr(existing->attname)) == NULL)
-			check_other_column(model, existing);
+		if (!existing->attisdropped &&
+			find_column(target->columns, NameStr(existing->attname)) == NULL)
+			check_other_column(target, existing);
 	}
 	return missing;
 }
 
-bool
-table_ensure(const ModelSpec *model, List *columns, Jsonb *previous)
+TableChange
+table_ensure(const TargetTable *target)
 {
-	RangeVar   *target = tree_relation(model->target);
-	FormerColumns former = {.model = model, .columns = columns};
-	Oid			existing = RangeVarGetRelid(target, AccessShareLock, true);
+	Oid			existing = RangeVarGetRelid(target->name, AccessShareLock, true);
 	Relation	table;
 	List	   *missing;
 
 	if (!OidIsValid(existing))
 	{
-		create_table(model, target, columns);
-		return true;
+		create_table(target);
+		return TABLE_CREATED;
 	}
-	if (previous != NULL)
-		spec_each(previous, check_former_column, &former);
+	if (target->former != NULL)
+		spec_each(target->former, check_former_column, unconstify(TargetTable *, target));
 	table = table_open(existing, NoLock);
 	if (table->rd_rel->relkind != RELKIND_RELATION &&
 		table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
 				errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				errmsg("\"%s\" is not a table", model->target));
-	missing = missing_columns(model, table, columns);
+				errmsg("\"%s\" is not a table", shown_name(target)));
+	missing = missing_columns(target, table);
 	table_close(table, NoLock);
-	check_deferred(model, existing);
-	if (model->strategy == STRATEGY_MERGE)
-		check_unique_key(model, existing);
-	add_columns(target, missing);
-	return false;
+	check_deferred(target, existing);
+	if (target->merged)
+		check_unique_key(target, existing);
+	add_columns(target->name, missing);
+	return missing == NIL ? TABLE_KEPT : TABLE_EXTENDED;
 }
 
 void
-view_ensure(const ModelSpec *model, ModelTree *tree)
+view_ensure(const char *name, const char *query, ModelTree *tree)
 {
 	ViewStmt   *create = makeNode(ViewStmt);
-	RangeVar   *target = tree_relation(model->target);
+	RangeVar   *target = tree_relation(name);
 	Oid			existing = RangeVarGetRelid(target, NoLock, true);
 
 	if (OidIsValid(existing) && get_rel_relkind(existing) != RELKIND_VIEW)
 		ereport(ERROR,
 				errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				errmsg("\"%s\" is not a view", model->target),
+				errmsg("\"%s\" is not a view", name),
 				errhint("Drop the table, or choose strategy => 'table'."));
 	create->view = target;
 	create->query = (Node *) tree->select;
 	create->replace = true;
 	create->withCheckOption = NO_CHECK_OPTION;
-	tree_execute((Node *) create, model->query, NULL, NULL);
+	tree_execute((Node *) create, query, NULL, NULL);
 }

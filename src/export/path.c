@@ -1,0 +1,101 @@
+/*
+ * path.c
+ *	  Templates of objects' names.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "export/path.h"
+
+#include "core/template.h"
+#include "core/uuid.h"
+#include "store/store.h"
+
+static const TemplateVariable variables[] = {
+	{"schema", TEMPLATE_TEXT}, {"table", TEMPLATE_TEXT}, {"env", TEMPLATE_TEXT},
+	{"run", TEMPLATE_TEXT}, {"part", TEMPLATE_TEXT}, {"start", TEMPLATE_TIMESTAMPTZ},
+	{"end", TEMPLATE_TIMESTAMPTZ}, {"created_at", TEMPLATE_TIMESTAMPTZ}
+};
+
+typedef struct PathValues
+{
+	const PathScope *scope;
+	int			part;
+} PathValues;
+
+static bool
+look_up(const char *name, TemplateValue *value, void *arg)
+{
+	const PathValues *values = arg;
+	const PathScope *scope = values->scope;
+
+	value->type = TEMPLATE_TEXT;
+	if (strcmp(name, "schema") == 0)
+		value->text = scope->schema;
+	else if (strcmp(name, "table") == 0)
+		value->text = scope->table;
+	else if (strcmp(name, "env") == 0)
+		value->text = scope->env;
+	else if (strcmp(name, "run") == 0)
+		value->text = uuid_text(&scope->run->id);
+	else if (strcmp(name, "part") == 0)
+		value->text = psprintf("%05d", values->part);
+	else
+	{
+		value->type = TEMPLATE_TIMESTAMPTZ;
+		value->time = strcmp(name, "start") == 0 ? scope->run->from_ts :
+			strcmp(name, "end") == 0 ? scope->run->to_ts : scope->created_at;
+	}
+	return true;
+}
+
+char *
+path_default(const char *folder, const char *format, bool gzip)
+{
+	return psprintf("%s{schema}/{table}/created_at={created_at:YYYY-MM-DD:HH:MI:SS:MS}/"
+					"part-{part}.%s%s", folder, format, gzip ? ".gz" : "");
+}
+
+char *
+path_folder(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return slash == NULL ? pstrdup("") : pnstrdup(name, slash - name);
+}
+
+char *
+path_expand(const char *path, const PathScope *scope, int part)
+{
+	PathValues	values = {scope, part};
+	TemplateScope names = {variables, lengthof(variables), look_up, &values};
+	char	   *name = template_expand(path, TEMPLATE_OBJECT_NAME, &names);
+
+	if (strcmp(scope->env, "prod") != 0 && !template_names(path, "env"))
+		name = psprintf("%s/%s", scope->env, name);
+	store_check_name(name);
+	return name;
+}
+
+void
+path_check(const char *path, const char *schema, const char *table)
+{
+	TemplateScope names = {variables, lengthof(variables)};
+	Run			run = {.from_ts = 0, .to_ts = 0};
+	PathScope	sample = {schema, table, "prod", &run, 0};
+	const char *problem = NULL;
+
+	template_check(path, &names);
+	if (!template_names(path, "run") && !template_names(path, "created_at"))
+		problem = "Two runs would give the same name";
+	else if (strcmp(path_expand(path, &sample, 0), path_expand(path, &sample, 1)) == 0)
+		problem = "Two parts would have the same name";
+	else if (strcmp(path_folder(path_expand(path, &sample, 0)),
+					path_folder(path_expand(path, &sample, 1))) != 0)
+		problem = "Two parts would lie in different folders";
+	if (problem != NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("path \"%s\" cannot name the files", path),
+				errdetail("%s.", problem),
+				errhint("Have {run} or {created_at} in it, and {part} behind the last slash."));
+}

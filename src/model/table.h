@@ -1,0 +1,57 @@
+/*
+ * table.h
+ *	  A target as a table or view: made when there is none, changed by addition only.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#ifndef DATAOPS_MODEL_TABLE_H
+#define DATAOPS_MODEL_TABLE_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+
+#include "model/parse.h"
+
+typedef struct TargetColumn
+{
+	char	   *name;
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+} TargetColumn;
+
+/* The table that some maker of rows (a model, a load) needs. */
+typedef struct TargetTable
+{
+	RangeVar   *name;			/* with its schema */
+	const char *maker;			/* for messages: "model" */
+	List	   *columns;		/* TargetColumn *, as its maker makes them */
+	List	   *key;			/* char *; primary key of a new table */
+	bool		merged;			/* unique by key; created_at and updated_at are kept */
+	const char *indexed;		/* a column with an index of its own in a new table, or NULL */
+	bool		same_types;		/* else what can be assigned to a column is enough */
+	Jsonb	   *former;			/* name → type, as the former version made them; or NULL */
+} TargetTable;
+
+typedef enum TableChange
+{
+	TABLE_KEPT,
+	TABLE_EXTENDED,				/* by columns */
+	TABLE_CREATED
+} TableChange;
+
+/* Makes the schema if there is none. */
+extern void schema_ensure(RangeVar *target);
+
+/*
+ * Makes the table without rows, or adds to the existing one the columns that it lacks.  All with
+ * the rights of the current user; throws 42P16 and the like, with the way out, when the table and
+ * its maker cannot be brought together by addition.
+ */
+extern TableChange table_ensure(const TargetTable *target);
+
+/* Creates or replaces the view that is the query. */
+extern void view_ensure(const char *name, const char *query, ModelTree *tree);
+
+#endif
