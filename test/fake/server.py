@@ -50,7 +50,7 @@ Routes (a "?" shows the parameters that a route knows; all of them have defaults
   /bq/fault?on=&do=&nth=&times=&reason=&effect
                             on= dataset.get dataset.insert table.get table.insert table.patch
                             table.delete job.insert job.get job.cancel query results any
-                            do= a status, or drop lose nonsense
+                            do= a status, or drop lose nonsense expire
   /bq/job_fault?on=&do=     on= a pattern of job ids; do= stuck deaf unknown fail&reason=
   /bq/faults?clear          /bq/requests?kind=&clear      /bq/bodies
   /bq/rows?table=           /bq/tables  /bq/forget?table= /bq/set?page_rows=&steps=
