@@ -24,5 +24,5 @@ warehouse_open(Connection *connection, MemoryContext owner)
 			errcode(ERRCODE_WRONG_OBJECT_TYPE),
 			errmsg("connection \"%s\" is not a warehouse", connection->server),
 			errdetail("It is a server of %s.", connection->wrapper),
-			errhint("Use a server of dataops_postgres."));
+			errhint("Use a server of dataops_postgres or dataops_bigquery."));
 }
