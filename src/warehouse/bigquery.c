@@ -300,6 +300,8 @@ driver_publish(Warehouse *base, const WarehouseLoad *load)
 	WarehouseResult result;
 	int			number;
 
+	/* the load stands on the staging side whatever becomes of this: it can be asked for again */
+	job.anew = true;
 	if (bigquery_job_follow(warehouse, &job, &number, &result) ||
 		!bigquery_dataset_ensure(warehouse, SIDE_PRODUCTION, &result))
 		return result;
