@@ -34,7 +34,8 @@ typedef struct Following
 	const BigQueryJob *job;
 	char	   *id;
 	char	   *digest;			/* of its identity */
-	bool		passes;			/* it failed, for a reason that passes */
+	bool		failed;			/* it is DONE with an error */
+	bool		passes;			/* for a reason that passes */
 } Following;
 
 static Following
@@ -163,6 +164,7 @@ job_failed(Following *following, JsonbContainer *status)
 	const char *reason = json_value_text(json_value_container(status, "errorResult"), "reason", "");
 	bool		quota = strcmp(reason, "quotaExceeded") == 0;
 
+	following->failed = true;
 	following->passes = reason_passes(reason);
 	return (WarehouseResult) {
 		.outcome = WAREHOUSE_FAILED,
@@ -307,10 +309,8 @@ perform(Following *following)
 			return result;
 		if (refused && reply.status >= 400 && reply.status < 500)
 		{
-			result = bigquery_problem(&reply, psprintf("could not start job \"%s\"",
-													   following->id));
-			following->passes = false;
-			return result;
+			return bigquery_problem(&reply, psprintf("could not start job \"%s\"",
+													 following->id));
 		}
 	}
 	return unknown(following, &reply);
@@ -326,7 +326,7 @@ bigquery_job_follow(BigQuery *warehouse, const BigQueryJob *job, int *number,
 
 		if (!follow(&one, false, result))
 			return false;
-		if (result->outcome != WAREHOUSE_FAILED || !one.passes)
+		if (!one.passes && !(job->anew && one.failed))
 			return true;
 	}
 	return true;
@@ -342,7 +342,7 @@ bigquery_job_start(BigQuery *warehouse, const BigQueryJob *job, int number)
 		Following	one = following(warehouse, job, number);
 
 		result = perform(&one);
-		if (result.outcome != WAREHOUSE_FAILED || !one.passes || number == last)
+		if (!one.passes || number == last)
 			return result;
 		latch_sleep(Min(FIRST_DELAY_MS << (number - last + NUMBERS_PER_CALL), LAST_DELAY_MS));
 	}

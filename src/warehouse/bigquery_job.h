@@ -21,6 +21,7 @@ typedef struct BigQueryJob
 	const char *what;			/* "load", "merge" …: one job of it */
 	const char *identity;		/* what it does, in words that stay the same for this load */
 	const char *configuration;	/* '"load":{…}' */
+	bool		anew;			/* a call begins anew after whatever made former ones fail */
 } BigQueryJob;
 
 /* How long a job may take before it is cancelled; BigQuery's own limit is six hours. */
@@ -28,8 +29,8 @@ extern int	bigquery_job_limit_ms;
 
 /*
  * Looks for the job and follows what there is to its end.  False: there is none, or all have
- * definitely failed for reasons that pass; *number is the next one to use.  "configuration" is not
- * needed yet.
+ * definitely failed for reasons that pass (any, with "anew"); *number is the next one to use.
+ * "configuration" is not needed yet.
  */
 extern bool bigquery_job_follow(BigQuery *warehouse, const BigQueryJob *job, int *number,
 								WarehouseResult *result);

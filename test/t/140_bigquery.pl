@@ -331,6 +331,11 @@ is("$result->{outcome} $result->{retry} $result->{job}", 'failed 1 dataops_inter
 ask('/bq/faults?clear');
 is(append('internal')->{job}, 'dataops_internal_load_6', 'the next call goes on with the next number');
 
+job_fault('on=_publish_1$&do=fail&reason=accessDenied');
+is(operation('publish', 'candle', id => 'internal')->{outcome}, 'failed', 'a publication that is refused');
+is(operation('publish', 'candle', id => 'internal')->{job}, 'dataops_internal_publish_2', 'can be asked for again');
+is(operation('publish', 'candle', id => 'internal')->{job}, 'dataops_internal_publish_2', 'and happens once');
+
 job_fault('on=_stuck_load_1$&do=stuck');
 $result = append('stuck', job_limit_ms => 1000);
 is("$result->{outcome} $result->{retry}", 'failed 1', 'a job that does not end is cancelled');
