@@ -120,7 +120,7 @@ dataops_test_bigquery_lines(PG_FUNCTION_ARGS)
 /* ---- tables ---- */
 
 List *
-test_option_list(JsonbContainer *options, const char *name)
+test_bigquery_list(JsonbContainer *options, const char *name)
 {
 	JsonbContainer *array = json_value_container(options, name);
 	List	   *list = NIL;
@@ -135,7 +135,7 @@ test_option_list(JsonbContainer *options, const char *name)
 }
 
 WarehouseTable *
-test_warehouse_table(Oid relation_id, JsonbContainer *options)
+test_bigquery_table(Oid relation_id, JsonbContainer *options)
 {
 	Relation	relation = relation_open(relation_id, AccessShareLock);
 	WarehouseTable *table = palloc0(sizeof(WarehouseTable));
@@ -147,8 +147,8 @@ test_warehouse_table(Oid relation_id, JsonbContainer *options)
 	for (int i = 0; i < table->columns->natts; i++)
 		table->comments[i] = GetComment(relation_id, RelationRelationId, i + 1);
 	relation_close(relation, AccessShareLock);
-	table->key = test_option_list(options, "key");
-	table->cluster_by = test_option_list(options, "cluster_by");
+	table->key = test_bigquery_list(options, "key");
+	table->cluster_by = test_bigquery_list(options, "cluster_by");
 	table->partition_by = (char *) json_value_text(options, "partition_by", NULL);
 	return table;
 }
@@ -158,7 +158,7 @@ Datum
 dataops_test_bigquery_table(PG_FUNCTION_ARGS)
 {
 	JsonbContainer *options = &PG_GETARG_JSONB_P(1)->root;
-	WarehouseTable *table = test_warehouse_table(PG_GETARG_OID(0), options);
+	WarehouseTable *table = test_bigquery_table(PG_GETARG_OID(0), options);
 	JsonbContainer *existing = json_value_container(options, "existing");
 	static const char *const words[] = {"same", "grows", "conflicts"};
 	StringInfoData out;

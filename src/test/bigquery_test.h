@@ -14,9 +14,9 @@
 #include "warehouse/warehouse.h"
 
 /* A table as the relation is; options: key, cluster_by, partition_by. */
-extern WarehouseTable *test_warehouse_table(Oid relation_id, JsonbContainer *options);
+extern WarehouseTable *test_bigquery_table(Oid relation_id, JsonbContainer *options);
 
 /* An array of texts. */
-extern List *test_option_list(JsonbContainer *options, const char *name);
+extern List *test_bigquery_list(JsonbContainer *options, const char *name);
 
 #endif

@@ -9,6 +9,7 @@ import json
 import urllib.parse
 
 import bigquery_values as values
+import google_auth
 from bigquery_state import Warehouse, full_name
 from gcs_state import Cloud, Fault, Refusal
 from routes import CONTROLS, route
@@ -199,7 +200,7 @@ def strike(call, fault, reply):
         return None
     if fault.do == "nonsense":
         return 200, ["<html>"]
-    code = int(fault.do)
+    code = 401 if fault.do == "expire" else int(fault.do)
     if "effect" in fault.query:         # the effect, and then an error
         handle(call)
     return code, error_body(code, fault.query.get("reason", REASONS.get(code, "invalid")),
@@ -216,6 +217,8 @@ def bigquery(request, reply, state):
         if call.kind in SCHEMAS:
             house.bodies.append({"schema": SCHEMAS[call.kind], "body": call.body})
         due = [fault for fault in house.faults if fault.is_due(call.kind)]
+        if due and due[0].do == "expire":
+            google_auth.desk_of(state).tokens.clear()
         entry = {"kind": call.kind, "path": "/".join(call.words[1:]), "body": call.body,
                  "query": request.query, "fault": due[0].do if due else None, "code": 0}
         house.log.append(entry)
@@ -234,7 +237,8 @@ def bigquery(request, reply, state):
 
 @route("/bq/fault", CONTROLS)
 def bq_fault(request, reply, state):
-    """on=KIND&do=FAULT, with nth= and times= (both 1 unless given), reason=, effect."""
+    """on=KIND&do=FAULT, with nth= and times= (both 1 unless given), reason=, effect. do= a status,
+    drop, lose (the answer), nonsense, expire (every token)."""
     house = state.face("bigquery", Warehouse)
     with house.lock:
         house.faults.append(Fault(request.query))

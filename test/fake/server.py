@@ -38,6 +38,15 @@ Routes (a "?" shows the parameters that a route knows; all of them have defaults
   /gcs/faults?clear         the script so far, and how often each fault struck
   /gcs/requests?kind=&clear /gcs/objects?bucket=
 
+  BigQuery, see bigquery.py: /bigquery/v2/projects/…      loads read the objects above
+  /bq/fault?on=&do=&nth=&times=&reason=&effect
+                            on= dataset.get dataset.insert table.get table.insert table.patch
+                            table.delete job.insert job.get job.cancel query results any
+                            do= a status, or drop lose nonsense expire
+  /bq/job_fault?on=&do=     on= a pattern of job ids; do= stuck deaf unknown fail&reason=
+  /bq/faults?clear          /bq/requests?kind=&clear      /bq/bodies
+  /bq/rows?table=           /bq/tables  /bq/forget?table= /bq/set?page_rows=&steps=
+
   Google's tokens, see google_auth.py: /token  /v1/token  /v1/projects/-/serviceAccounts/…
   /computeMetadata/v1/…     /google-auth/subject?text
   /google-auth/fault?on=&do=&nth=&times=&reason=&seconds=&value=
@@ -45,15 +54,6 @@ Routes (a "?" shows the parameters that a route knows; all of them have defaults
                             do= a status, or echo drop nonsense empty stranger with short hang
   /google-auth/accept (POST a public key)   /google-auth/calls?clear   /google-auth/scopes?token=
   /google-guard/set?on=1|nobody&echo        the services want such tokens; /google-guard/revoke: new ones
-
-  BigQuery, see bigquery.py: /bigquery/v2/projects/…      loads read the objects above
-  /bq/fault?on=&do=&nth=&times=&reason=&effect
-                            on= dataset.get dataset.insert table.get table.insert table.patch
-                            table.delete job.insert job.get job.cancel query results any
-                            do= a status, or drop lose nonsense
-  /bq/job_fault?on=&do=     on= a pattern of job ids; do= stuck deaf unknown fail&reason=
-  /bq/faults?clear          /bq/requests?kind=&clear      /bq/bodies
-  /bq/rows?table=           /bq/tables  /bq/forget?table= /bq/set?page_rows=&steps=
 
   /echo                     the request as JSON
 

@@ -17,8 +17,9 @@ use Test::More;
 my ($ports, $fake) = start_fake();
 my $url = "http://127.0.0.1:$ports->{port}";
 my $node = start_cluster('bigquery', <<CONF);
-dataops.google_endpoints = 'storage=$url, bigquery=$url'
+dataops.google_endpoints = 'storage=$url, bigquery=$url, metadata=127.0.0.1:$ports->{port}'
 dataops.network_limit = 'http://127.0.0.1, 127.0.0.0/8'
+dataops.env_allowed = 'metadata'
 restart_after_crash = on
 CONF
 my $dbname = 'work';
@@ -51,11 +52,7 @@ sub as_app_fails
 # What the scripted server's own pages answer.
 sub ask
 {
-	my ($path) = @_;
-	my $answer = HTTP::Tiny->new(timeout => 30)->get($url . $path);
-
-	$answer->{success} or die "$path: $answer->{status} $answer->{content}";
-	return $json->decode($answer->{content});
+	return ask_fake($url, @_);
 }
 
 # Puts the rows of a query into the object store as one file; its place.
@@ -82,7 +79,7 @@ sub operation_sql
 	my ($operation, $relation, %option) = @_;
 	my $options = $json->encode(\%option);
 
-	return "SELECT dataops._test_warehouse('bq', '$operation', '$relation', \$o\$$options\$o\$)";
+	return "SELECT dataops._test_bigquery_driver('bq', '$operation', '$relation', \$o\$$options\$o\$)";
 }
 
 sub operation
@@ -262,6 +259,27 @@ for my $kind (qw(append truncate merge publish evaluate query))
 }
 cmp_ok($seen{$_} // 0, '>', 5, "enough of them: $_") for qw(at unknown failed);
 
+# ---- tokens that expire on the way
+
+as_app(q{CREATE USER MAPPING FOR app SERVER bq OPTIONS (credentials 'metadata')});
+as_app(q{SELECT dataops.grant_reference('metadata', 'app', 'dataops_bigquery', '127.0.0.1')});
+ask('/google-guard/set?on=1');
+for my $kind (qw(append truncate merge publish evaluate query))
+{
+	for my $nth (1, int(($requests{$kind} + 1) / 2), $requests{$kind})
+	{
+		begin_case($kind);
+		ask("/bq/fault?on=any&nth=$nth&do=expire");
+		my ($result, $way) = perform_case($kind, "one_$cases");
+
+		is(outcome_of($kind, $result), $undisturbed{$kind}, "$kind, the token expires at request $nth of $requests{$kind}");
+		is($way, 'at once', 'and is made new');
+		is(ask('/bq/faults?clear')->[0]{struck}, 1, 'it did expire');
+	}
+}
+ask('/google-guard/set');
+as_app('DROP USER MAPPING FOR app SERVER bq');
+
 # ---- wherever the process dies
 
 for my $kind (qw(merge publish append))
@@ -331,7 +349,7 @@ ask('/bq/fault?on=job.get&do=404&nth=2&times=3');
 is(append('slow_to_show')->{outcome}, 'done', 'a job that is accepted and not found is asked for again');
 is(scalar(grep { $_->{kind} eq 'job.insert' } @{ ask('/bq/requests') }), 1, 'and not inserted again');
 ask('/bq/faults?clear');
-as_app(q{SELECT dataops._test_warehouse('bq', 'load', 'candle', '{"id": "foreign", "mode": "append", "files": ["gs://acme/first"]}')});
+as_app(q{SELECT dataops._test_bigquery_driver('bq', 'load', 'candle', '{"id": "foreign", "mode": "append", "files": ["gs://acme/first"]}')});
 $result = append('foreign');
 is("$result->{outcome} $result->{retry}", 'failed 0', 'a job of the same name with other work');
 like($result->{problem}, qr/exists and does something else/, 'is not taken for ours');
@@ -396,15 +414,15 @@ is($json->encode([ @{ ask('/bq/tables')->{'test.market_staging.laid_out'} }{qw(t
 as_app('ALTER TABLE grown ALTER id TYPE text');
 $result = operation('load', 'grown', id => 'grown_4', mode => 'append', files => ['gs://acme/grown_2']);
 is("$result->{outcome} $result->{sqlstate} $result->{problem}", 'failed 42804 table "grown" does not fit: column "id" is INTEGER and should be STRING', 'types cannot change');
-like(as_app_fails(q{SELECT dataops._test_warehouse('bq', 'load', 'laid_out', '{"mode": "merge", "key": ["tags"]}')}), qr/0A000.*"tags" in key cannot be an array of STRING/, 'a key of arrays');
+like(as_app_fails(q{SELECT dataops._test_bigquery_driver('bq', 'load', 'laid_out', '{"mode": "merge", "key": ["tags"]}')}), qr/0A000.*"tags" in key cannot be an array of STRING/, 'a key of arrays');
 
 # ---- settings of the connection
 
 as_app(q{CREATE SERVER elsewhere FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'test', dataset 'market', staging_dataset 'market_staging', location 'US')});
-$result = $json->decode(as_app(q{SELECT dataops._test_warehouse('elsewhere', 'load', 'candle', '{"id": "elsewhere", "files": ["gs://acme/first"]}')}));
+$result = $json->decode(as_app(q{SELECT dataops._test_bigquery_driver('elsewhere', 'load', 'candle', '{"id": "elsewhere", "files": ["gs://acme/first"]}')}));
 is("$result->{outcome} $result->{problem}", 'failed dataset "market_staging" is in location "EU", connection "elsewhere" says "US"', 'a dataset in another location');
 as_app(q{CREATE SERVER same FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'test', dataset 'market', staging_dataset 'market')});
-like(as_app_fails(q{SELECT dataops._test_warehouse('same', 'load', 'candle', '{}')}), qr/22023.*same dataset and staging_dataset/, 'one dataset for both sides');
+like(as_app_fails(q{SELECT dataops._test_bigquery_driver('same', 'load', 'candle', '{}')}), qr/22023.*same dataset and staging_dataset/, 'one dataset for both sides');
 
 begin_case('evaluate');
 as_app(q{ALTER SERVER bq OPTIONS (ADD maximum_bytes_billed '299')});

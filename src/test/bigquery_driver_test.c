@@ -1,5 +1,5 @@
 /*
- * bigquery_warehouse_test.c
+ * bigquery_driver_test.c
  *	  The tests' own way to the driver of BigQuery, as a step would use it; not in an ordinary
  *	  build.  sql/test/bigquery.sql has the signature.
  *
@@ -22,8 +22,8 @@
 
 #define WAIT_LIMIT_MS	600000
 
-PG_FUNCTION_INFO_V1(dataops_test_warehouse);
-PGDLLEXPORT Datum dataops_test_warehouse(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(dataops_test_bigquery_driver);
+PGDLLEXPORT Datum dataops_test_bigquery_driver(PG_FUNCTION_ARGS);
 
 static WarehouseMode
 mode_of(JsonbContainer *options)
@@ -79,23 +79,23 @@ perform(Warehouse *warehouse, const char *operation, const WarehouseLoad *load,
 		return warehouse->driver->publish(warehouse, load);
 	return warehouse->driver->evaluate(warehouse, load,
 									   production ? SIDE_PRODUCTION : SIDE_STAGING,
-									   test_option_list(options, "expressions"));
+									   test_bigquery_list(options, "expressions"));
 }
 
 Datum
-dataops_test_warehouse(PG_FUNCTION_ARGS)
+dataops_test_bigquery_driver(PG_FUNCTION_ARGS)
 {
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "dataops test warehouse",
 												 ALLOCSET_DEFAULT_SIZES);
 	JsonbContainer *options = &PG_GETARG_JSONB_P(3)->root;
-	WarehouseTable *table = test_warehouse_table(PG_GETARG_OID(2), options);
+	WarehouseTable *table = test_bigquery_table(PG_GETARG_OID(2), options);
 	Warehouse  *warehouse;
 	WarehouseResult result;
 	WarehouseLoad load = {
 		.id = json_value_text(options, "id", "one"),
 		.table = table,
 		.mode = mode_of(options),
-		.files = test_option_list(options, "files"),
+		.files = test_bigquery_list(options, "files"),
 		.reset = json_value_bool(options, "reset", false)
 	};
 
