@@ -6,7 +6,7 @@ CREATE FUNCTION dataops._test_remote_setup() RETURNS void
 LANGUAGE sql
 AS $$
     CREATE FOREIGN DATA WRAPPER dataops_remote_test NO HANDLER;
-    GRANT USAGE ON FOREIGN DATA WRAPPER dataops_remote_test TO PUBLIC;
+    GRANT USAGE ON FOREIGN DATA WRAPPER dataops_remote_test TO app;
     CREATE SCHEMA remote_test;
     CREATE TABLE remote_test.line (side text, "table" text, line jsonb);
     CREATE TABLE remote_test.job (id text, what text, rows bigint, PRIMARY KEY (id, what));

@@ -107,7 +107,21 @@ fail_for_good(RemoteLoad *load, const WarehouseResult *answer)
 	commit_state(load, "failed", true);
 	FAULT_POINT("load_after_failed");
 	drop_files(load);
-	return fail(load, load->base.record.error, answer->sqlstate, answer->retry);
+	(void) fail(load, load->base.record.error, answer->sqlstate, answer->retry);
+	load->result.hint = "Nothing of it is in production. Mend the cause; the next attempt loads "
+		"the rows anew.";
+	return false;
+}
+
+/* It stands where it is, and the next attempt goes on from there. */
+static bool
+fail_unfinished(RemoteLoad *load, const WarehouseResult *answer)
+{
+	(void) fail(load, problem_of(answer), answer->sqlstate,
+				answer->outcome == WAREHOUSE_UNKNOWN || answer->retry);
+	load->result.hint = "The next attempt asks the warehouse what became of the load, and goes on "
+		"from there; see dataops.loads.";
+	return false;
 }
 
 /* ---- what was left ---- */
@@ -379,7 +393,7 @@ fill(RemoteLoad *load)
 	FAULT_POINT("load_after_fill");
 	/* not known whether: the next attempt asks under the same name */
 	if (answer.outcome == WAREHOUSE_UNKNOWN)
-		return fail(load, problem_of(&answer), answer.sqlstate, true);
+		return fail_unfinished(load, &answer);
 	if (answer.outcome == WAREHOUSE_FAILED)
 		return fail_for_good(load, &answer);
 	base->record.rows_loaded = answer.rows;
@@ -424,8 +438,7 @@ compare_sides(RemoteLoad *load)
 												   expressions);
 	/* the rows are there: only this is to be done again */
 	if (expressions != NIL && answer.outcome != WAREHOUSE_DONE)
-		return fail(load, problem_of(&answer), answer.sqlstate,
-					answer.outcome == WAREHOUSE_UNKNOWN || answer.retry);
+		return fail_unfinished(load, &answer);
 	load->there = lcons(psprintf(INT64_FORMAT, base->record.rows_loaded), answer.values);
 	base->record.bytes_billed = answer.bytes_billed;
 	txn_begin(base->run);
@@ -456,8 +469,7 @@ publish(RemoteLoad *load)
 	FAULT_POINT("load_after_publish");
 	/* staging is good in any case: only this is to be done again */
 	if (answer.outcome != WAREHOUSE_DONE)
-		return fail(load, problem_of(&answer), answer.sqlstate,
-					answer.outcome == WAREHOUSE_UNKNOWN || answer.retry);
+		return fail_unfinished(load, &answer);
 	base->record.publish_job = answer.job;
 	base->record.bytes_billed = answer.bytes_billed;
 	return true;

@@ -45,6 +45,8 @@ UPDATE lr.item SET v = 10 WHERE id = 1;
 CALL dataops.run('lr_merge');
 SELECT * FROM lr.look();
 SELECT * FROM lr.there ORDER BY 1, 2;
+SELECT error, hint FROM dataops.failures WHERE pipeline = 'lr_merge';
+SELECT error, hint FROM dataops.loads WHERE pipeline = 'lr_merge' ORDER BY load_id DESC LIMIT 1;
 ALTER SERVER lr_wh OPTIONS (SET fault_load 'after');
 INSERT INTO lr.item VALUES (4, 4, 'd');
 CALL dataops.run('lr_merge');
@@ -68,6 +70,10 @@ UPDATE lr.item SET v = 20 WHERE id = 2;
 CALL dataops.run('lr_merge');
 SELECT * FROM lr.look();
 SELECT state, error, hint FROM dataops.loads WHERE pipeline = 'lr_merge' ORDER BY load_id DESC LIMIT 1;
+SELECT error, hint FROM dataops.failures WHERE pipeline = 'lr_merge';
+SELECT regexp_replace(line, '[0-9a-f]{8}-[-0-9a-f]+|[0-9.]+ s\M', '…', 'g') AS line
+FROM dataops.runs r, dataops.explain_run(r.run_id) line WHERE r.pipeline = 'lr_merge' AND line ~ '^(Step|Next)' AND r.state = 'failed'
+ORDER BY r.run_id DESC LIMIT 2;
 ALTER SERVER lr_wh OPTIONS (SET fault_load '');
 CALL dataops.run('lr_merge');
 SELECT * FROM lr.look();
