@@ -12,7 +12,8 @@ int64
 load_quota_used(const char *server, const char *table)
 {
 	static const char sql[] =
-		"SELECT count(*) FROM dataops.load WHERE server = $1 AND target = $2 AND state <> 'open' "
+		"SELECT count(*) FROM dataops.load WHERE server = $1 AND target = $2 "
+		"AND (job IS NOT NULL OR state = 'loading') "
 		"AND created_at > clock_timestamp() - '24 hours'::interval";
 	SqlArgs		args = {0};
 

@@ -10,8 +10,8 @@
 #include "postgres.h"
 
 /*
- * Loads of the last 24 hours into a table, by all pipelines; failed ones count, too.  Needs a
- * transaction.
+ * Loads of the last 24 hours into a table that the warehouse has heard of, by all pipelines; failed
+ * ones count, too.  Needs a transaction.
  */
 extern int64 load_quota_used(const char *server, const char *table);
 

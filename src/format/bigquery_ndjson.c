@@ -29,6 +29,7 @@
 #include "core/compat.h"
 #include "format/bigquery_json.h"
 #include "format/bigquery_type.h"
+#include "format/json_text.h"
 
 #define INTEGER_MAX			((INT64CONST(1) << 53) - 1)	/* beyond it readers may use a double */
 #define BIGNUMERIC_SCALE	38
@@ -72,7 +73,7 @@ encode_string(ColumnEncoder *column, Datum value, StringInfo out)
 	const char *problem = check_text(text);
 
 	if (problem == NULL)
-		escape_json(out, text);
+		json_append_string(out, text, strlen(text));
 	return problem;
 }
 
@@ -119,10 +120,7 @@ encode_json(ColumnEncoder *column, Datum value, StringInfo out)
 	if (problem != NULL)
 		return problem;
 	appendStringInfoString(out, json);
-	/* between tokens only: within a string they stand escaped */
-	for (char *at = out->data + from; *at != '\0'; at++)
-		if (*at == '\n' || *at == '\r')
-			*at = ' ';
+	json_in_one_line(out->data + from, out->len - from);
 	return NULL;
 }
 

@@ -241,12 +241,24 @@ fill_side(Loading *loading, const char *name, WarehouseResult *result)
 	return result->outcome == WAREHOUSE_DONE;
 }
 
+/* Tables' names have no "-" with us. */
+static char *
+side_name(const WarehouseLoad *load)
+{
+	char	   *name = psprintf("%s_dataops_%s", load->table->name, load->id);
+
+	for (char *at = name; *at != '\0'; at++)
+		if (*at == '-')
+			*at = '_';
+	return name;
+}
+
 static WarehouseResult
 load_merged(Loading *loading)
 {
 	BigQuery   *warehouse = loading->warehouse;
 	const WarehouseLoad *load = loading->load;
-	char	   *name = psprintf("%s_dataops_%s", load->table->name, load->id);
+	char	   *name = side_name(load);
 	char	   *target = bigquery_table_name(warehouse, SIDE_STAGING, load->table->name);
 	char	   *source = bigquery_table_name(warehouse, SIDE_STAGING, name);
 	BigQueryJob job = query_job(warehouse, load->id, "merge",

@@ -42,9 +42,10 @@ class ExactSum:
         self.total = None
 
     def step(self, value):
-        if value is not None:
-            value = values.DIGITS.create_decimal(value) if isinstance(value, str) else value
-            self.total = value if self.total is None else self.total + value
+        if isinstance(value, str):
+            self.total = values.DIGITS.add(self.total or decimal.Decimal(0), decimal.Decimal(value))
+        elif value is not None:
+            self.total = value + (self.total or 0)
 
     def finalize(self):
         if isinstance(self.total, decimal.Decimal):

@@ -439,14 +439,14 @@ as_app(q{ALTER SERVER bq OPTIONS (DROP maximum_bytes_billed)});
 # ---- the number of changes to a table in a day
 
 $node->safe_psql($dbname, <<'SQL');
-INSERT INTO dataops.load (id, pipeline, step, run, step_run, relation, server, target, mode, name, installation, rows, bytes, state, created_at)
+INSERT INTO dataops.load (id, pipeline, step, run, step_run, relation, server, target, mode, name, installation, rows, bytes, job, state, created_at)
 SELECT gen_random_uuid(), 'p', 's', gen_random_uuid(), gen_random_uuid(), 'candle', 'bq', 'candle', 'append', 'n', gen_random_uuid(), 1, 1,
-	CASE WHEN n > 1400 THEN 'open' ELSE 'done' END, now() - '23 hours'::interval - CASE WHEN n > 1300 AND n <= 1400 THEN '2 hours' ELSE '0' END::interval
+	CASE WHEN n <= 1400 THEN 'j' END, CASE WHEN n > 1400 THEN 'failed' ELSE 'done' END, now() - '23 hours'::interval - CASE WHEN n > 1300 AND n <= 1400 THEN '2 hours' ELSE '0' END::interval
 FROM generate_series(1, 1500) n
 SQL
 begin_case('append');
 is(append('within')->{outcome}, 'done', '1,300 loads in a day');
-$node->safe_psql($dbname, q{UPDATE dataops.load SET created_at = now(), state = 'failed'});
+$node->safe_psql($dbname, q{UPDATE dataops.load SET created_at = now(), state = 'failed', job = 'j'});
 $result = append('beyond');
 is("$result->{outcome} $result->{retry} $result->{sqlstate}", 'failed 1 53400', '1,500 in a day are too many');
 is(append('within')->{outcome}, 'done', 'a load that is there already is found all the same');

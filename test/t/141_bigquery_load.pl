@@ -1,0 +1,110 @@
+# A pipeline whose load goes through files in Google Cloud Storage into BigQuery, against the scripted faces of both: what is in
+# production equals the table here, whatever is loaded, and wherever the process dies.
+#
+# Copyright (c) 2026, dataops authors; PostgreSQL License
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+use Dataops;
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my ($ports, $fake) = start_fake();
+my $url = "http://127.0.0.1:$ports->{port}";
+my $node = start_cluster('bigquery_load', <<CONF);
+dataops.google_endpoints = 'storage=$url, bigquery=$url'
+dataops.network_limit = 'http://127.0.0.1, 127.0.0.0/8'
+restart_after_crash = on
+CONF
+my $dbname = 'work';
+
+$node->safe_psql('postgres', 'CREATE ROLE app LOGIN');
+$node->safe_psql('postgres', "CREATE DATABASE $dbname OWNER app");
+as_app(<<'SQL');
+CREATE EXTENSION dataops;
+CREATE SERVER lake FOREIGN DATA WRAPPER dataops_gcs OPTIONS (bucket 'acme', prefix 'production', staging_prefix 'staging');
+CREATE SERVER bq FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'test', dataset 'market', staging_dataset 'market_staging', location 'EU');
+CREATE SCHEMA production;
+CREATE TABLE production.candles (symbol text, opened timestamptz, price numeric(12,2), volume numeric, tags text[], PRIMARY KEY (symbol, opened));
+COMMENT ON TABLE production.candles IS 'prices';
+INSERT INTO production.candles SELECT 'BTC', '2026-11-21 00:00+00'::timestamptz + n * '15 minutes'::interval, n + 0.25, n * 1.000000001, ARRAY['a', n::text] FROM generate_series(1, 500) n;
+SELECT dataops.create_pipeline('market');
+SELECT dataops.add_load('market', 'production.candles', 'bq', key => '{symbol,opened}', stage => 'lake', partition_by => 'opened', cluster_by => '{symbol}',
+	checks => '{"matches(sum(price), sum(volume), count(tags))"}');
+SQL
+
+sub as_app
+{
+	my ($sql) = @_;
+
+	return $node->safe_psql($dbname, $sql, extra_params => [ '-U', 'app' ]);
+}
+
+sub ask
+{
+	return ask_fake($url, @_);
+}
+
+sub run_market
+{
+	my ($before) = @_;
+	my ($code, $out, $err) = $node->psql($dbname, ($before // '') . "CALL dataops.run('market')", extra_params => [ '-U', 'app' ]);
+
+	return $err // '';
+}
+
+my $here = q{SELECT md5(string_agg(concat_ws(',', symbol, extract(epoch FROM opened)::bigint, price, trim_scale(volume), tags), ';' ORDER BY symbol, opened)) FROM production.candles};
+my $there = q{SELECT md5(string_agg(concat_ws(',', symbol, extract(epoch FROM opened)::bigint, price::numeric(12,2), trim_scale(volume), tags), ';' ORDER BY symbol, opened)) FROM
+	dataops.bigquery('bq', 'SELECT * FROM `market.candles`') r, jsonb_to_record(r) AS c (symbol text, opened timestamptz, price numeric, volume numeric, tags text[])};
+
+sub others
+{
+	return join ' ', (grep { /dataops/ } keys %{ ask('/bq/tables') }), map { $_->{name} } @{ ask('/gcs/objects') };
+}
+
+unlike(run_market(), qr/ERROR/, 'the first run');
+is(as_app($there), as_app($here), 'production there equals the table here');
+is(others(), '', 'no files and no other tables are left');
+is(ask('/bq/tables')->{'test.market.candles'}{timePartitioning}{field}, 'opened', 'production is partitioned, too');
+is(as_app(q{SELECT state, rows, job LIKE 'dataops_%_merge_1', publish_job LIKE 'dataops_%_publish_1', bytes_billed > 0 FROM dataops.load}), 'done|500|t|t|t', 'the ledger has the jobs and what they cost');
+ask('/bq/requests?clear');
+run_market();
+is(scalar(@{ ask('/bq/requests') }), 0, 'nothing new: BigQuery is not asked');
+as_app(q{UPDATE production.candles SET price = -price WHERE extract(minute FROM opened) = 0; INSERT INTO production.candles VALUES ('ETH', '2026-11-21', 1, 1e-38, '{}')});
+unlike(run_market(), qr/ERROR/, 'the next one');
+is(as_app($there), as_app($here), 'changed rows are merged');
+is(as_app('SELECT rows FROM dataops.load ORDER BY id DESC LIMIT 1'), '126', 'only those went');
+as_app(q{ALTER TABLE production.candles ADD note jsonb; UPDATE production.candles SET note = '{"a": [1, 2.5]}' WHERE symbol = 'ETH'});
+unlike(run_market(), qr/ERROR/, 'a wider table');
+is(as_app(q{SELECT r->'note' FROM dataops.bigquery('bq', 'SELECT note FROM `market.candles` WHERE symbol = @s', '{"s": "ETH"}') r}), '{"a": [1, 2.5]}', 'a new column');
+
+as_app(q{UPDATE production.candles SET volume = 'NaN' WHERE symbol = 'ETH'});
+like(run_market(), qr/"volume" of row \d+ is NaN, which BIGNUMERIC does not have/, 'a value that BigQuery does not have is refused');
+as_app(q{UPDATE production.candles SET volume = 1 WHERE symbol = 'ETH'; SELECT dataops.resume('market')});
+run_market();
+is(as_app($there), as_app($here), 'and nothing else went wrong');
+
+# Each request of a whole load, before it is sent or after it was answered.
+as_app(q{UPDATE production.candles SET price = price + 1 WHERE symbol = 'ETH'});
+ask('/bq/requests?clear');
+run_market();
+my $requests = @{ ask('/bq/requests') };
+cmp_ok($requests, '>', 15, "a load takes $requests requests");
+for my $nth (1 .. $requests)
+{
+	my $point = ($nth % 2 ? 'bigquery_request' : 'bigquery_reply') . ":kill9:$nth";
+
+	as_app(q{UPDATE production.candles SET price = price + 1 WHERE symbol = 'ETH'});
+	like(through_crash($node, sub { run_market("SET dataops.fault = '$point'; ") }), qr/server closed the connection|terminat/, $point);
+	run_market();
+	is(as_app($there), as_app($here), 'the next run makes it whole');
+	is(others(), '', 'and leaves nothing behind');
+}
+
+$node->stop;
+$fake->kill_kill;
+done_testing();
