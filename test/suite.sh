@@ -8,6 +8,9 @@
 # anything failed.  A suite that cannot run on this machine leaves "0 0" and the reason.
 set -euo pipefail
 
+# The clusters that Perl tests make take their encoding from here, whatever the caller's is.
+export LC_ALL=C.UTF-8
+
 server=$1
 shift
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -72,7 +75,10 @@ prepare_files() {
 
 start_fake() {
 	[ -f test/fake/server.py ] || return 0
-	as_server /usr/bin/python3 test/fake/server.py >fake.port 2>fake.log &
+	local command=(/usr/bin/python3 test/fake/server.py)
+	# not by as_server: the process to be ended must be this one, not a subshell around it
+	if [ "$(id -u)" = 0 ]; then command=(runuser -u postgres -- "${command[@]}"); fi
+	"${command[@]}" >fake.port 2>fake.log &
 	fake_pid=$!
 	for _ in $(seq 100); do
 		if [ -s fake.port ]; then break; fi
