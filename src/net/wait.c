@@ -45,7 +45,7 @@ wait_begin(long timeout_ms)
 		ereport(ERROR,
 				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("could not finish within the time for interactive use"),
-				errhint("Run it as a pipeline step, or raise dataops.interactive_timeout."));
+				errhint("Run it as a step of a pipeline, which may wait as long as it needs."));
 	return timeout_ms < 0 ? left : Min(timeout_ms, left);
 }
 

@@ -60,6 +60,9 @@ WHERE (d.open, d.high, d.low, d.close, d.volume, d.trades) IS DISTINCT FROM
       ((r->>'open')::numeric, (r->>'high')::numeric, (r->>'low')::numeric, (r->>'close')::numeric, (r->>'volume')::numeric, (r->>'trades')::int)
 SQL
 
+is(as_app($node, q{SELECT string_agg(step || ': ' || detail, ', ') FROM unnest('{lake,warehouse}'::text[]) s, dataops.test_connection(s) WHERE NOT ok}), '',
+	'both connections are good');
+
 ($rc, $out, $err) = run_demo();
 is($rc, 0, 'a second run succeeds') or diag($err);
 is_deeply(outside(), $first, 'and adds nothing');
