@@ -2,10 +2,10 @@
  * load.h
  *	  Every SQL text about loads: rows brought into tables of warehouses.
  *
- * A load into a warehouse outside goes open → loading → loaded → done.  "loading" is
- * committed before the warehouse hears of it; from then on it is asked for by its name.  One
- * that is published later stays "loaded" until a promotion.  "failed": it definitely is not there.
- * "removed": its rows left the staging side again before they were published, or never came there.
+ * A load into a warehouse outside goes open, loading, loaded, done.  "loading" is committed before
+ * the warehouse hears of it; from then on it is asked for by its name.  One that is published
+ * later stays "loaded" until a promotion.  "failed": it definitely is not there.  "removed": its
+ * rows left the staging side again before they were published, or never came there.
  *
  * All functions need an open transaction; results live in CurrentMemoryContext.
  *
