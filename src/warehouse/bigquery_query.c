@@ -26,7 +26,6 @@
 #include "warehouse/bigquery_json_value.h"
 #include "warehouse/bigquery_parameter.h"
 
-#define WAIT_LIMIT_MS	30000
 #define LAST_WORDS_MS	3000	/* kept for cancelling */
 #define ANSWER_MS		5000	/* how long BigQuery holds a request open */
 #define FIRST_DELAY_MS	100		/* between requests that say "not yet" */
@@ -96,7 +95,7 @@ give_up(RemoteQuery *query)
 	}
 	ereport(ERROR,
 			errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			errmsg("the query did not end within %d seconds", WAIT_LIMIT_MS / 1000),
+			errmsg("the query did not end within %d seconds", WAIT_STATEMENT_MS / 1000),
 			errhint("Ask for less, or let a query of BigQuery's own schedule prepare it."));
 }
 
@@ -212,8 +211,8 @@ dataops_bigquery(PG_FUNCTION_ARGS)
 	query.warehouse = bigquery_open(connection, memory);
 	call.body = request_body(query.warehouse, text_to_cstring(PG_GETARG_TEXT_PP(1)),
 							 PG_GETARG_JSONB_P(2));
-	wait_interactive(memory, WAIT_LIMIT_MS);
-	query.until = wait_clock_ms() + WAIT_LIMIT_MS - LAST_WORDS_MS - ANSWER_MS;
+	wait_interactive(memory, WAIT_STATEMENT_MS);
+	query.until = wait_clock_ms() + WAIT_STATEMENT_MS - LAST_WORDS_MS - ANSWER_MS;
 	put_answers(&query, bigquery_call(query.warehouse, &call));
 	MemoryContextSwitchTo(previous);
 	MemoryContextDelete(memory);
