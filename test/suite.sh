@@ -8,8 +8,9 @@
 # anything failed.  A suite that cannot run on this machine leaves "0 0" and the reason.
 set -euo pipefail
 
-# The clusters that Perl tests make take their encoding from here, whatever the caller's is.
-export LC_ALL=C.UTF-8
+# The clusters that Perl tests make take their encoding from here, whatever the caller's is.  Their library drops LC_ALL.
+unset "${!LC_@}"
+export LANG=C.UTF-8
 
 server=$1
 shift

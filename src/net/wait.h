@@ -27,7 +27,7 @@ extern void latch_sleep(long ms);
 /*
  * From now until "scope" is reset or deleted, this process may wait inside an ordinary statement,
  * snapshot held, for "limit_ms" altogether by the clock. For the named exceptions only (a
- * preview, a connection's test). Scopes do not nest.
+ * preview, a connection's test, the pauses of who waits for readers). Scopes do not nest.
  */
 extern void wait_interactive(MemoryContext scope, long limit_ms);
 

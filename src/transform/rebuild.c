@@ -21,12 +21,20 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "pgstat.h"
+#include "storage/proc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "catalog/sql.h"
 #include "core/uuid.h"
 #include "model/execute.h"
+#include "net/wait.h"
+
+#define QUEUE_LIMIT			"500ms"	/* how long readers may have to wait behind us */
+#define FIRST_PAUSE_MS		500		/* for those who came meanwhile, doubled each time */
+#define LAST_PAUSE_MS		8000
 
 /* Is it published?  A swap is not seen by logical decoding. */
 static bool
@@ -127,13 +135,59 @@ rebuild_begin(RangeVar *name, const pg_uuid_t *step_run)
 	return aside;
 }
 
+static void
+lock_exclusively(void *name)
+{
+	sql_pin_setting("lock_timeout", QUEUE_LIMIT);
+	(void) RangeVarGetRelid(name, AccessExclusiveLock, false);
+}
+
+static void
+pause_holding_locks(long ms)
+{
+	MemoryContext scope = AllocSetContextCreate(CurrentMemoryContext, "dataops pause",
+												ALLOCSET_SMALL_SIZES);
+
+	wait_interactive(scope, 2 * ms);
+	latch_sleep(ms);
+	MemoryContextDelete(scope);
+}
+
+/*
+ * Shuts out readers.  Who waits for that lock holds up everybody who comes later, so one long
+ * reader would stop all others: after a while the queue is left, let pass, and joined again.
+ * The user's own lock_timeout counts for the whole.
+ */
+static void
+shut_out_readers(RangeVar *name)
+{
+	int64		began = wait_clock_ms();
+	long		pause = FIRST_PAUSE_MS;
+	ErrorData  *error;
+
+	while ((error = sql_run_guarded(lock_exclusively, name)) != NULL)
+	{
+		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE ||
+			(LockTimeout > 0 && wait_clock_ms() - began >= LockTimeout))
+			ReThrowError(error);
+		FreeErrorData(error);
+		pause_holding_locks(pause);
+		pause = Min(pause * 2, LAST_PAUSE_MS);
+	}
+}
+
 void
 rebuild_swap(RangeVar *name, RangeVar *aside, int64 rows)
 {
-	Oid			target_id = RangeVarGetRelid(name, AccessExclusiveLock, false);
+	Oid			target_id;
 	Oid			aside_id = RangeVarGetRelid(aside, AccessExclusiveLock, false);
-	Relation	target = table_open(target_id, NoLock);
-	char		persistence = target->rd_rel->relpersistence;
+	Relation	target;
+	char		persistence;
+
+	shut_out_readers(name);
+	target_id = RangeVarGetRelid(name, NoLock, false);
+	target = table_open(target_id, NoLock);
+	persistence = target->rd_rel->relpersistence;
 
 	CheckTableNotInUse(target, "dataops.run");
 

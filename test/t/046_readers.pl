@@ -200,6 +200,33 @@ SQL
 	is($answers[-1], version(2 + $rounds), "$strategy: and the last one at the end");
 }
 
+# A long reader holds the swap back; those who come later wait for neither of them.
+my $done = version(2 + $rounds);
+my $run;
+
+as_app(set_amount(3));
+psql_ask($snapshot, 'BEGIN');
+is(seen_by($snapshot, 'shop.table'), $done, 'a long transaction has read the table');
+$run = session_start($node, 'swap', run_call('table'), database => $dbname, user => 'app');
+foreach my $turn (1 .. 2)
+{
+	$node->poll_query_until($dbname,
+		"SELECT count(*) = 1 FROM pg_locks WHERE relation = 'shop.table'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted")
+	  or BAIL_OUT('the swap does not wait for its lock');
+	is(seen_by($reader, 'shop.table'), $done, "a later reader passes the waiting swap, time $turn");
+}
+psql_ask($snapshot, 'COMMIT');
+unlike(session_end($run), qr/ERROR/, 'the swap was made when the long transaction had ended');
+is(seen_by($reader, 'shop.table'), version(3), 'and the new rows are there');
+
+# Who sets a lock_timeout does not want to wait any longer than that.
+psql_ask($snapshot, 'BEGIN');
+seen_by($snapshot, 'shop.table');
+$run = session_start($node, 'impatient', [ "SET lock_timeout = '1s'", run_call('table') ], database => $dbname, user => 'app');
+like(session_end($run), qr/lock timeout/, 'the swap respects lock_timeout');
+psql_ask($snapshot, 'COMMIT');
+is(seen_by($reader, 'shop.table'), version(3), 'and the rows are as they were');
+
 is(psql_close($reader), '', 'no read failed or waited for two seconds');
 is(psql_close($snapshot), '', 'nor did one in a snapshot');
 psql_close($keeper);
