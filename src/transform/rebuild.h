@@ -24,7 +24,8 @@ extern RangeVar *rebuild_begin(RangeVar *target, const pg_uuid_t *step_run);
 /*
  * Exchanges the storage of both, rebuilds the target's indexes and drops "aside".  Takes the
  * exclusive lock that shuts out readers, until the transaction ends; it waits for those that are
- * there, without holding up others for long.  Throws 23505 when the rows do not fit a unique index.  "rows" is what the target holds then.
+ * there, without holding up others for long.  Throws 23505 when the rows do not fit a unique index.
+ * "rows" is what the target holds then.
  */
 extern void rebuild_swap(RangeVar *target, RangeVar *aside, int64 rows);
 
