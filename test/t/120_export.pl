@@ -74,10 +74,12 @@ sub run_job
 	return $err // '';
 }
 
-sub wait_until_up
+# A run whose process dies at the n-th time that it comes to a point; the server is up again afterwards.
+sub killed_job
 {
-	$node->poll_query_until('postgres', 'SELECT true') or BAIL_OUT('the server did not come back');
-	return;
+	my ($name, $point, $nth) = @_;
+
+	return through_crash($node, sub { run_job($name, "SET dataops.fault = '$point:kill9:$nth';") });
 }
 
 # All files of the try, hidden ones too, by their paths below its folder.
@@ -153,9 +155,8 @@ foreach my $point (@points)
 	my $err;
 
 	fresh_database('victim', 1);
-	$err = run_job('victim', "SET dataops.fault = '$name:kill9:$nth';");
+	$err = killed_job('victim', $name, $nth);
 	like($err, qr/server closed the connection|terminat/, "kill -9 at $point");
-	wait_until_up();
 	app('victim', q{INSERT INTO public.item VALUES (100000, 'later')});
 	$err = run_job('victim');
 	run_job('victim');
@@ -169,8 +170,7 @@ foreach my $point ('delivery_after_part:2', 'delivery_before_uploaded:1', 'deliv
 	my ($name, $nth) = split /:/, $point;
 
 	fresh_database('victim', 0);
-	run_job('victim', "SET dataops.fault = '$name:kill9:$nth';");
-	wait_until_up();
+	killed_job('victim', $name, $nth);
 	run_job('victim');
 	is(problems('victim', 50000), '', "the next run repairs $point without staging");
 	is(app('victim', 'SELECT count(*) FROM dataops.exports'), $point =~ /part/ ? '2' : '1', 'and what was whole is not written again');
@@ -179,20 +179,16 @@ foreach my $point ('delivery_after_part:2', 'delivery_before_uploaded:1', 'deliv
 
 # Killed again while it takes back what was left.
 fresh_database('victim', 1);
-run_job('victim', "SET dataops.fault = 'delivery_after_part:kill9:2';");
-wait_until_up();
-run_job('victim', "SET dataops.fault = 'delivery_before_remove:kill9:2';");
-wait_until_up();
-run_job('victim', "SET dataops.fault = 'delivery_before_removed:kill9:1';");
-wait_until_up();
+killed_job('victim', 'delivery_after_part', 2);
+killed_job('victim', 'delivery_before_remove', 2);
+killed_job('victim', 'delivery_before_removed', 1);
 run_job('victim');
 is(problems('victim', 50000), '', 'a third attempt takes back what two left');
 drop_database('victim');
 
 # tick() does the same without anybody asking.
 fresh_database('victim', 1);
-run_job('victim', "SET dataops.fault = 'delivery_after_copy:kill9:2';");
-wait_until_up();
+killed_job('victim', 'delivery_after_copy', 2);
 is(app('victim', 'SELECT state FROM dataops.exports'), 'interrupted', 'a killed export shows as interrupted');
 app('victim', 'CALL dataops.tick()');
 $node->poll_query_until('victim', "SELECT bool_and(state = 'succeeded') FROM dataops.runs") or diag('tick() did not end it');
