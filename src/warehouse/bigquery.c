@@ -133,7 +133,9 @@ typedef struct Loading
 {
 	BigQuery   *warehouse;
 	const WarehouseLoad *load;
+	const WarehouseTable *target;	/* with the columns that a merge adds */
 	BigQueryLayout layout;		/* of the staging table, once it is ensured */
+	int64		side_rows;		/* of a merge: in the files; -1: not known yet */
 } Loading;
 
 static bool
@@ -184,7 +186,7 @@ prepare(Loading *loading, WarehouseResult *result)
 	return check_limits(loading, result) &&
 		bigquery_dataset_ensure(loading->warehouse, SIDE_STAGING, result) &&
 		(!load->reset || load->mode == WAREHOUSE_TRUNCATE || reset(loading, result)) &&
-		bigquery_table_ensure(loading->warehouse, load->table, &loading->layout, result);
+		bigquery_table_ensure(loading->warehouse, loading->target, &loading->layout, result);
 }
 
 static WarehouseResult
@@ -220,12 +222,18 @@ load_nothing(Loading *loading)
 	return result;
 }
 
+static BigQueryJob
+side_job(Loading *loading, const char *name)
+{
+	return load_job(loading->warehouse, loading->load, "side", name, "WRITE_TRUNCATE");
+}
+
 /* The files in a table of their own.  It is made only before its first job: never anew, empty. */
 static bool
 fill_side(Loading *loading, const char *name, WarehouseResult *result)
 {
 	const WarehouseLoad *load = loading->load;
-	BigQueryJob job = load_job(loading->warehouse, load, "side", name, "WRITE_TRUNCATE");
+	BigQueryJob job = side_job(loading, name);
 	StringInfoData fields;
 	int			number;
 
@@ -238,7 +246,30 @@ fill_side(Loading *loading, const char *name, WarehouseResult *result)
 		load_job_schema(&job, fields.data, "");
 		*result = bigquery_job_start(loading->warehouse, &job, number);
 	}
+	loading->side_rows = result->rows;
 	return result->outcome == WAREHOUSE_DONE;
+}
+
+/*
+ * A merge that is done, with its number of rows: those in the files, for it takes all of them or
+ * none, and says nothing of rows that were there already and are the same.
+ */
+static WarehouseResult
+count_merged(Loading *loading, const char *name, WarehouseResult merged)
+{
+	BigQueryJob job = side_job(loading, name);
+	WarehouseResult side;
+	int			number;
+
+	if (loading->side_rows < 0 && bigquery_job_follow(loading->warehouse, &job, &number, &side))
+	{
+		if (side.outcome == WAREHOUSE_UNKNOWN)
+			return side;
+		loading->side_rows = side.rows;
+	}
+	if (loading->side_rows >= 0)
+		merged.rows = loading->side_rows;
+	return merged;
 }
 
 /* Tables' names have no "-" with us. */
@@ -274,6 +305,8 @@ load_merged(Loading *loading)
 		if (fill_side(loading, name, &result))
 			result = bigquery_job_start(warehouse, &job, number);
 	}
+	if (result.outcome == WAREHOUSE_DONE)
+		result = count_merged(loading, name, result);
 	/* if it stays now, it goes when it expires */
 	if (result.outcome != WAREHOUSE_UNKNOWN)
 		(void) bigquery_table_delete(warehouse, SIDE_STAGING, name, &ignored);
@@ -283,8 +316,12 @@ load_merged(Loading *loading)
 static WarehouseResult
 driver_load(Warehouse *base, const WarehouseLoad *load)
 {
-	Loading		loading = {.warehouse = (BigQuery *) base, .load = load};
+	Loading		loading = {
+		.warehouse = (BigQuery *) base, .load = load, .target = load->table, .side_rows = -1
+	};
 
+	if (load->mode == WAREHOUSE_MERGE)
+		loading.target = bigquery_merged_table(load->table);
 	if (load->files == NIL)
 		return load_nothing(&loading);
 	return load->mode == WAREHOUSE_MERGE ? load_merged(&loading) : load_files(&loading);

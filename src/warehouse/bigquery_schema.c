@@ -9,12 +9,14 @@
  */
 #include "warehouse/bigquery_schema.h"
 
+#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 
 #include "core/compat.h"
 #include "format/bigquery_type.h"
+#include "model/model.h"
 #include "warehouse/bigquery_json_value.h"
 
 #define NAME_MAX_LENGTH		300
@@ -25,6 +27,17 @@
 static const char *const reserved_prefixes[] = {
 	"_TABLE_", "_FILE_", "_PARTITION", "_ROW_TIMESTAMP", "__ROOT__", "_COLIDENTIFIER", "_CHANGE_"
 };
+
+/* The column of a name; -1 without one.  BigQuery does not look at letter case. */
+static int
+column_of(TupleDesc columns, const char *name)
+{
+	for (int i = 0; i < columns->natts; i++)
+		if (!TupleDescAttr(columns, i)->attisdropped &&
+			pg_strcasecmp(NameStr(TupleDescAttr(columns, i)->attname), name) == 0)
+			return i;
+	return -1;
+}
 
 /* ---- what a table may be ---- */
 
@@ -147,6 +160,51 @@ bigquery_schema_check(const WarehouseTable *table)
 				errmsg("cluster_by takes at most %d columns in BigQuery", CLUSTER_MAX));
 }
 
+bool
+bigquery_is_comparable(Form_pg_attribute attribute)
+{
+	BigQueryType type = bigquery_type_of(NameStr(attribute->attname), attribute->atttypid,
+										 attribute->atttypmod);
+
+	return !type.repeated && type.kind != BIGQUERY_JSON && type.kind != BIGQUERY_RECORD;
+}
+
+/* ---- the times that a merge keeps ---- */
+
+List *
+bigquery_missing_times(const WarehouseTable *table)
+{
+	static char *const times[] = {CREATED_AT, UPDATED_AT};
+	List	   *missing = NIL;
+
+	for (int i = 0; i < lengthof(times); i++)
+		if (column_of(table->columns, times[i]) < 0)
+			missing = lappend(missing, times[i]);
+	return missing;
+}
+
+const WarehouseTable *
+bigquery_merged_table(const WarehouseTable *table)
+{
+	List	   *times = bigquery_missing_times(table);
+	WarehouseTable *merged = palloc(sizeof(WarehouseTable));
+	int			natts = table->columns->natts;
+	ListCell   *cell;
+
+	*merged = *table;
+	merged->columns = CreateTemplateTupleDesc(natts + list_length(times));
+	merged->comments = palloc0(sizeof(char *) * merged->columns->natts);
+	for (int i = 0; i < natts; i++)
+	{
+		TupleDescCopyEntry(merged->columns, i + 1, table->columns, i + 1);
+		if (table->comments != NULL)
+			merged->comments[i] = table->comments[i];
+	}
+	foreach(cell, times)
+		TupleDescInitEntry(merged->columns, ++natts, lfirst(cell), TIMESTAMPTZOID, -1, 0);
+	return merged;
+}
+
 /* ---- fields ---- */
 
 static void put_fields(StringInfo out, TupleDesc columns, char **comments);
@@ -266,17 +324,6 @@ field_problem(JsonbContainer *field, const BigQueryType *type)
 		return psprintf("is %s(" INT64_FORMAT ", " INT64_FORMAT "), which is too narrow", existing,
 						precision, scale);
 	return NULL;
-}
-
-/* The column of the field's name; -1 without one.  BigQuery does not look at letter case. */
-static int
-column_of(TupleDesc columns, const char *name)
-{
-	for (int i = 0; i < columns->natts; i++)
-		if (!TupleDescAttr(columns, i)->attisdropped &&
-			pg_strcasecmp(NameStr(TupleDescAttr(columns, i)->attname), name) == 0)
-			return i;
-	return -1;
 }
 
 /* Gives an existing field back, with the fields of a record compared in their turn. */

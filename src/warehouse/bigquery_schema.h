@@ -20,6 +20,15 @@
  */
 extern void bigquery_schema_check(const WarehouseTable *table);
 
+/* Can values of the column be compared by "=" and IS DISTINCT FROM?  Else they have JSON texts. */
+extern bool bigquery_is_comparable(Form_pg_attribute attribute);
+
+/* Of created_at and updated_at, which a merge keeps, those that are no columns of the table. */
+extern List *bigquery_missing_times(const WarehouseTable *table);
+
+/* The table with them: what rows are merged into. */
+extern const WarehouseTable *bigquery_merged_table(const WarehouseTable *table);
+
 /* Appends [{"name": "…", "type": "…", "mode": "…"}]. */
 extern void bigquery_schema_fields(StringInfo out, const WarehouseTable *table);
 

@@ -8,6 +8,9 @@
 
 #include "lib/stringinfo.h"
 
+#include "model/model.h"
+#include "warehouse/bigquery_schema.h"
+
 static List *
 column_names(const WarehouseTable *table)
 {
@@ -51,29 +54,67 @@ joined(List *names, const char *format, const char *separator)
 	return out.data;
 }
 
-/* The columns that a row that is there takes from the new one. */
+/* Columns whose values a row that is there takes from the new one. */
 static List *
-updated_columns(const WarehouseTable *table, List *names)
+changing_columns(const WarehouseTable *table, List *names)
 {
-	bool		keep_created = list_has(names, "created_at") && list_has(names, "updated_at");
-	List	   *updated = NIL;
+	List	   *changing = NIL;
 	ListCell   *cell;
 
 	foreach(cell, names)
-	{
-		char	   *name = lfirst(cell);
+		if (!list_has(table->key, lfirst(cell)))
+			changing = lappend(changing, lfirst(cell));
+	return changing;
+}
 
-		if (!list_has(table->key, name) && !(keep_created && strcmp(name, "created_at") == 0))
-			updated = lappend(updated, name);
+/*
+ * Do the rows T and S differ in a column?  Nulls are equal, and so are two NaNs.  Values that
+ * cannot be compared as they are have one JSON text each.
+ */
+static char *
+rows_differ(const WarehouseTable *table, List *changing)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	for (int i = 0; i < table->columns->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(table->columns, i);
+		char	   *name = NameStr(attribute->attname);
+
+		if (attribute->attisdropped || !list_has(changing, name))
+			continue;
+		appendStringInfo(&out, "%s%s", out.len > 0 ? " OR " : "",
+						 joined(list_make1(name), bigquery_is_comparable(attribute) ?
+								"T.$ IS DISTINCT FROM S.$" :
+								"TO_JSON_STRING(T.$) IS DISTINCT FROM TO_JSON_STRING(S.$)",
+								""));
 	}
-	return updated;
+	return out.data;
+}
+
+/* What becomes of a row of "S" whose key is there, and of one whose key is not. */
+static void
+put_actions(StringInfo out, const WarehouseTable *table, List *names)
+{
+	List	   *changing = changing_columns(table, names);
+	List	   *times = bigquery_missing_times(table);
+	bool		dates_changes = list_has(times, UPDATED_AT);
+
+	if (changing != NIL)
+		appendStringInfo(out, "WHEN MATCHED AND (%s) THEN UPDATE SET %s%s ",
+						 rows_differ(table, changing), joined(changing, "$ = S.$", ", "),
+						 dates_changes ? ", `" UPDATED_AT "` = CURRENT_TIMESTAMP()" : "");
+	appendStringInfo(out, "WHEN NOT MATCHED THEN INSERT (%s%s%s) VALUES (%s%s%s)",
+					 joined(names, "$", ", "), times != NIL ? ", " : "", joined(times, "$", ", "),
+					 joined(names, "S.$", ", "), times != NIL ? ", " : "",
+					 joined(times, "CURRENT_TIMESTAMP()", ", "));
 }
 
 char *
 bigquery_merge(const WarehouseTable *table, const char *target, const char *source)
 {
 	List	   *names = column_names(table);
-	List	   *updated = updated_columns(table, names);
 	char	   *columns = joined(names, "$", ", ");
 	StringInfoData out;
 
@@ -86,11 +127,7 @@ bigquery_merge(const WarehouseTable *table, const char *target, const char *sour
 					 target, columns, columns, joined(table->key, "$ IS NULL", " OR "),
 					 joined(table->key, "$", ", "), source,
 					 joined(table->key, "T.$ = S.$", " AND "));
-	if (updated != NIL)
-		appendStringInfo(&out, "WHEN MATCHED THEN UPDATE SET %s ",
-						 joined(updated, "$ = S.$", ", "));
-	appendStringInfo(&out, "WHEN NOT MATCHED THEN INSERT (%s) VALUES (%s)", columns,
-					 joined(names, "S.$", ", "));
+	put_actions(&out, table, names);
 	return out.data;
 }
 

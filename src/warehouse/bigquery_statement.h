@@ -11,8 +11,8 @@
 
 /*
  * MERGE of the rows of "source" into "target" (`quoted`) by the table's key.  It fails, and changes
- * nothing, when a key comes twice or has a null in it.  Where both created_at and updated_at are
- * there, a row that is replaced keeps its created_at.
+ * nothing, when a key comes twice or has a null in it.  A row that is there is replaced if it
+ * differs; of created_at and updated_at those are kept that the table's columns lack.
  */
 extern char *bigquery_merge(const WarehouseTable *table, const char *target, const char *source);
 

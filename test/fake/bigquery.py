@@ -308,11 +308,12 @@ def bq_tables(_request, reply, state):
 
 @route("/bq/set", CONTROLS)
 def bq_set(request, reply, state):
-    """page_rows= limits pages; steps= is the number of requests that a job takes."""
+    """page_rows= limits pages; steps= is the number of requests that a job takes; now= is the time."""
     house = state.face("bigquery", Warehouse)
     with house.lock:
         house.page_rows = request.number("page_rows", house.page_rows)
         house.steps = request.number("steps", house.steps)
+        house.now = request.query.get("now", house.now)
     reply.json({})
 
 
