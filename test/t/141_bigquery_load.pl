@@ -57,6 +57,15 @@ sub run_market
 	return $err // '';
 }
 
+# The same in a worker, which has a transaction only where it needs one.
+sub start_market
+{
+	my $run = as_app(q{SELECT dataops.start('market')});
+	my ($code, $out, $err) = $node->psql($dbname, "CALL dataops.wait('$run', '120 s')", extra_params => [ '-U', 'app' ]);
+
+	return $err . as_app("SELECT state FROM dataops.runs WHERE run_id = '$run'");
+}
+
 my $here = q{SELECT md5(string_agg(concat_ws(',', symbol, extract(epoch FROM opened)::bigint, price, trim_scale(volume), tags), ';' ORDER BY symbol, opened)) FROM production.candles};
 my $there = q{SELECT md5(string_agg(concat_ws(',', symbol, extract(epoch FROM opened)::bigint, price::numeric(12,2), trim_scale(volume), tags), ';' ORDER BY symbol, opened)) FROM
 	dataops.bigquery('bq', 'SELECT * FROM `market.candles`') r, jsonb_to_record(r) AS c (symbol text, opened timestamptz, price numeric, volume numeric, tags text[])};
@@ -66,7 +75,7 @@ sub others
 	return join ' ', (grep { /dataops/ } keys %{ ask('/bq/tables') }), map { $_->{name} } @{ ask('/gcs/objects') };
 }
 
-unlike(run_market(), qr/ERROR/, 'the first run');
+is(start_market(), 'succeeded', 'the first run');
 is(as_app($there), as_app($here), 'production there equals the table here');
 is(others(), '', 'no files and no other tables are left');
 is(ask('/bq/tables')->{'test.market.candles'}{timePartitioning}{field}, 'opened', 'production is partitioned, too');
@@ -79,7 +88,7 @@ unlike(run_market(), qr/ERROR/, 'the next one');
 is(as_app($there), as_app($here), 'changed rows are merged');
 is(as_app('SELECT rows FROM dataops.load ORDER BY id DESC LIMIT 1'), '126', 'only those went');
 as_app(q{ALTER TABLE production.candles ADD note jsonb; UPDATE production.candles SET note = '{"a": [1, 2.5]}' WHERE symbol = 'ETH'});
-unlike(run_market(), qr/ERROR/, 'a wider table');
+is(start_market(), 'succeeded', 'a wider table');
 is(as_app(q{SELECT r->'note' FROM dataops.bigquery('bq', 'SELECT note FROM `market.candles` WHERE symbol = @s', '{"s": "ETH"}') r}), '{"a": [1, 2.5]}', 'a new column');
 
 as_app(q{UPDATE production.candles SET volume = 'NaN' WHERE symbol = 'ETH'});
