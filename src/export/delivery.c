@@ -38,6 +38,7 @@ fail(Delivery *delivery, StageResult *result, const char *done, const char *name
 	*result = (StageResult) {
 		.outcome = STAGE_FAILED,
 		.retry = answer->retry || taken,	/* the next attempt has another name */
+		.next_attempt_at = answer->not_before,
 		.sqlstate = taken ? ERRCODE_DUPLICATE_OBJECT : ERRCODE_IO_ERROR
 	};
 	result->error = psprintf("could not %s \"%s\" of connection \"%s\": %s", done, name,

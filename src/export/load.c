@@ -11,11 +11,53 @@
 
 #include "export/load.h"
 
+#include "catalog/namespace.h"
+#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
 #include "core/fault.h"
 #include "export/loading.h"
+#include "model/execute.h"
+#include "model/statement.h"
+#include "model/table.h"
+#include "model/tree.h"
+
+/* ---- keys ---- */
+
+static void
+receive_repeated(TupleTableSlot *slot, void *arg)
+{
+	const LoadSpec *spec = arg;
+	Jsonb	   *key = row_as_jsonb(BlessTupleDesc(slot->tts_tupleDescriptor), slot->tts_values,
+								   slot->tts_isnull);
+
+	ereport(ERROR,
+			errcode(ERRCODE_CARDINALITY_VIOLATION),
+			errmsg("%s has several rows with the key %s", spec->what,
+				   JsonbToCString(NULL, &key->root, VARSIZE(key))),
+			errhint("Name in \"key\" all columns that tell its rows apart, or make them unique."));
+}
+
+/* Which row of a key is the last cannot be told, so it may come only once. */
+static void
+check_keys(Loading *loading, const WarehouseLoad *load)
+{
+	LoadSpec   *spec = loading->spec;
+	Oid			relation = RangeVarGetRelid(tree_relation(spec->relation), NoLock, false);
+	RowSource	rows = {.alias = loading->table->name, .key = spec->key};
+	DestReceiver *receiver;
+
+	if (load->mode != WAREHOUSE_MERGE || table_is_unique(relation, spec->key))
+		return;
+	rows.from = loading_rows(loading, load->query);
+	receiver = row_receiver(receive_repeated, spec);
+	(void) tree_execute_under(GetActiveSnapshot(), (Node *) statement_repeated_key(&rows),
+							  "dataops load", NULL, receiver);
+	receiver->rDestroy(receiver);
+}
+
+/* ---- the load ---- */
 
 static void
 fill_and_publish(Loading *loading, const WarehouseLoad *load, List *here)
@@ -64,6 +106,7 @@ load_here(Run *run, Step *step, const LoadJudge *judge)
 		PopActiveSnapshot();
 		return loading_unchanged(run);
 	}
+	check_keys(&loading, &load);
 	judge->rows(loading_rows(&loading, load.query), judge->arg);
 	fill_and_publish(&loading, &load, here);
 	PopActiveSnapshot();

@@ -119,6 +119,7 @@ fail_unfinished(RemoteLoad *load, const WarehouseResult *answer)
 {
 	(void) fail(load, problem_of(answer), answer->sqlstate,
 				answer->outcome == WAREHOUSE_UNKNOWN || answer->retry);
+	load->result.next_attempt_at = answer->not_before;
 	load->result.hint = "The next attempt asks the warehouse what became of the load, and goes on "
 		"from there; see dataops.loads.";
 	return false;
@@ -391,8 +392,8 @@ fill(RemoteLoad *load)
 	WarehouseResult answer = base->warehouse->driver->load(base->warehouse, &order);
 
 	FAULT_POINT("load_after_fill");
-	/* not known whether: the next attempt asks under the same name */
-	if (answer.outcome == WAREHOUSE_UNKNOWN)
+	/* not known whether, or not to be asked now: the next attempt asks under the same name */
+	if (answer.outcome == WAREHOUSE_UNKNOWN || answer.not_before != 0)
 		return fail_unfinished(load, &answer);
 	if (answer.outcome == WAREHOUSE_FAILED)
 		return fail_for_good(load, &answer);

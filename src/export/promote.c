@@ -136,6 +136,7 @@ promote_remote(Run *run, Step *step)
 		result.error = MemoryContextStrdup(run->memory, answer->problem);
 		result.sqlstate = answer->sqlstate;
 		result.retry = answer->outcome == WAREHOUSE_UNKNOWN || answer->retry;
+		result.next_attempt_at = answer->not_before;
 		return result;
 	}
 	result.rows_out = answer->rows;

@@ -275,11 +275,7 @@ try_again(Client *client, Ask *ask, AttemptOutcome outcome, char *problem, Answe
 	}
 	*answer = failed(client, ask, problem, outcome != ATTEMPT_REFUSED &&
 					 (outcome != ATTEMPT_STATUS || attempt.action == STATUS_RETRY));
-	if (decision.action == RETRY_LATER)
-	{
-		answer->kind = ANSWER_LATER;
-		answer->at = decision.at;
-	}
+	answer->not_before = decision.at;
 	return false;
 }
 

@@ -54,19 +54,19 @@ typedef enum AnswerKind
 	ANSWER_UNCHANGED,			/* 304 */
 	ANSWER_SKIP,				/* by the source's status rules: no records here */
 	ANSWER_STOP,				/* likewise, and the end of the pages */
-	ANSWER_FAILED,
-	ANSWER_LATER				/* ask again at "at", not in this run's process */
+	ANSWER_FAILED
 } AnswerKind;
 
 typedef struct Answer
 {
 	AnswerKind	kind;
 	HttpResponse *response;		/* until the next client_ call for the same page */
-	char	   *problem;		/* FAILED and LATER: a sentence's rest, without secrets */
+	char	   *problem;		/* FAILED: a sentence's rest, without secrets */
 	char	   *hint;			/* or NULL */
 	int			sqlstate;
 	bool		retry;			/* FAILED: may go better another time */
-	TimestampTz at;				/* LATER */
+	TimestampTz not_before;		/* FAILED: the server wants no request before that time, which is
+								 * too long a wait for this process; 0: it did not say so */
 } Answer;
 
 /*

@@ -145,8 +145,8 @@ stop_with(FetchStage *stage, int number, const Answer *answer)
 	StageResult *result = &stage->result;
 
 	stage->stopped = true;
-	result->outcome = answer->kind == ANSWER_LATER ? STAGE_LATER : STAGE_FAILED;
-	result->next_attempt_at = answer->at;
+	result->outcome = STAGE_FAILED;
+	result->next_attempt_at = answer->not_before;
 	result->retry = answer->retry;
 	result->sqlstate = answer->sqlstate;
 	result->hint = answer->hint != NULL ? pstrdup(answer->hint) : NULL;
@@ -319,7 +319,7 @@ finish_ask(Traversal *traversal, Ask *ask)
 		again = false;
 		if (answer.kind == ANSWER_PAGE)
 			again = !read_answer(traversal, ask, &answer);
-		else if (answer.kind == ANSWER_FAILED || answer.kind == ANSWER_LATER)
+		else if (answer.kind == ANSWER_FAILED)
 			stop_with(stage, ask->page->number, &answer);
 		else
 			pass_over(traversal, ask, &answer);

@@ -115,7 +115,7 @@ show_answer(Preview *preview, const Ask *ask, const Answer *answer)
 {
 	PageReading page;
 
-	if (answer->kind == ANSWER_FAILED || answer->kind == ANSWER_LATER)
+	if (answer->kind == ANSWER_FAILED)
 		ereport(ERROR,
 				errcode(answer->sqlstate),
 				errmsg("could not fetch page 1 of %s: %s", preview->source->what, answer->problem),

@@ -397,6 +397,9 @@ google_call(GoogleClient *client, const GoogleCall *call)
 		if (decision.action == RETRY_AFTER)
 			latch_sleep(decision.delay_ms);
 		else if (decision.action != RETRY_REFRESHED)
+		{
+			reply->not_before = decision.at;
 			return reply;
+		}
 	}
 }

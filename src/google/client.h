@@ -13,6 +13,8 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
+
 #include "catalog/connection.h"
 #include "core/json.h"
 #include "net/http.h"
@@ -52,6 +54,8 @@ typedef struct GoogleReply
 	char	   *reason;			/* Google's word: "notFound", "rateLimitExceeded"; or NULL */
 	char	   *problem;		/* one clean line, no secrets; NULL when status is below 400 */
 	bool		retry;			/* it may pass by itself: worth another attempt of the step */
+	TimestampTz not_before;		/* the service wants no request before that time, which is too long
+								 * a wait for this process; 0: it did not say so */
 	int			sqlstate;		/* with a problem */
 } GoogleReply;
 

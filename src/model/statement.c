@@ -130,7 +130,8 @@ on_conflict(const RowSource *rows, TimestampTz older_than)
 	{
 		char	   *column = lfirst(cell);
 
-		if (is_listed(rows->key, column) || strcmp(column, CREATED_AT) == 0)
+		if (is_listed(rows->key, column) ||
+			(rows->keeps_created && strcmp(column, CREATED_AT) == 0))
 			continue;
 		changing = lappend(changing, column);
 		conflict->targetList = lappend(conflict->targetList,

@@ -21,6 +21,8 @@ typedef struct RowSource
 	bool		addressed;		/* has address_columns: the last of a key can be told */
 	List	   *key;			/* char *; NIL: none */
 	const char *returning;		/* a column of the target that an INSERT returns, or NULL */
+	bool		keeps_created;	/* merge: a row that is there keeps its created_at, even if the
+								 * rows have such a column */
 } RowSource;
 
 /* INSERT INTO "into" (columns) SELECT columns FROM rows, with RETURNING when that is set. */

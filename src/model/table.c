@@ -9,6 +9,7 @@
 
 #include "model/table.h"
 
+#include "access/genam.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
@@ -22,6 +23,7 @@
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "model/execute.h"
+#include "model/model.h"
 #include "model/tree.h"
 
 static const char merge_times[] =
@@ -176,6 +178,21 @@ check_column(const TargetTable *target, const TargetColumn *column, Form_pg_attr
 						   target->maker));
 }
 
+/* The time of a row's last change is written into it. */
+static void
+check_time(const TargetTable *target, Form_pg_attribute existing)
+{
+	Oid			from = TIMESTAMPTZOID;
+	Oid			to = getBaseType(existing->atttypid);
+
+	if (existing->attgenerated != '\0' || !can_coerce_type(1, &from, &to, COERCION_ASSIGNMENT))
+		refuse_change(target, psprintf("column \"%s\" is of type %s%s, and merge keeps the time "
+									   "of the last change in it",
+									   NameStr(existing->attname),
+									   format_type_be(existing->atttypid),
+									   existing->attgenerated != '\0' ? " and generated" : ""));
+}
+
 /* A column of the table that the model does not make must get along without it. */
 static void
 check_other_column(const TargetTable *target, Form_pg_attribute existing)
@@ -246,6 +263,28 @@ check_former_column(const char *name, JsonbValue *value, void *arg)
 							   format_type_with_typemod(column->type, column->typmod)));
 }
 
+/* Of the times that a merge keeps, those that neither its maker nor the table has. */
+static List *
+missing_times(const TargetTable *target, Relation table)
+{
+	List	   *missing = NIL;
+	ListCell   *cell;
+
+	foreach(cell, ((CreateStmt *) parse_own(merge_times))->tableElts)
+	{
+		ColumnDef  *definition = lfirst_node(ColumnDef, cell);
+		AttrNumber	number = get_attnum(RelationGetRelid(table), definition->colname);
+
+		if (find_column(target->columns, definition->colname) != NULL)
+			continue;
+		if (number == InvalidAttrNumber)
+			missing = lappend(missing, definition);
+		else if (strcmp(definition->colname, UPDATED_AT) == 0)
+			check_time(target, TupleDescAttr(RelationGetDescr(table), number - 1));
+	}
+	return missing;
+}
+
 /* Definitions of the columns that "table" lacks; checks the others. */
 static List *
 missing_columns(const TargetTable *target, Relation table)
@@ -265,14 +304,7 @@ missing_columns(const TargetTable *target, Relation table)
 			check_column(target, column, TupleDescAttr(RelationGetDescr(table), number - 1));
 	}
 	if (target->merged)
-		foreach(cell, ((CreateStmt *) parse_own(merge_times))->tableElts)
-		{
-			ColumnDef  *definition = lfirst_node(ColumnDef, cell);
-
-			if (find_column(target->columns, definition->colname) == NULL &&
-				get_attnum(RelationGetRelid(table), definition->colname) == InvalidAttrNumber)
-				missing = lappend(missing, definition);
-		}
+		missing = list_concat(missing, missing_times(target, table));
 	for (int i = 0; i < RelationGetDescr(table)->natts; i++)
 	{
 		Form_pg_attribute existing = TupleDescAttr(RelationGetDescr(table), i);
@@ -312,6 +344,51 @@ table_ensure(const TargetTable *target)
 	add_columns(target->name, missing);
 	return missing == NIL ? TABLE_KEPT : TABLE_EXTENDED;
 }
+
+/* ---- unique indexes ---- */
+
+static bool
+columns_cover_index(Form_pg_index index, Oid table, List *columns)
+{
+	for (int i = 0; i < index->indnkeyatts; i++)
+	{
+		char	   *name = get_attname(table, index->indkey.values[i], true);
+		bool		listed = false;
+		ListCell   *cell;
+
+		foreach(cell, columns)
+			listed |= name != NULL && strcmp(lfirst(cell), name) == 0;
+		if (!listed)
+			return false;
+	}
+	return true;
+}
+
+bool
+table_is_unique(Oid id, List *columns)
+{
+	Relation	table = table_open(id, AccessShareLock);
+	/* rows of tables that inherit from it are in no index of its own */
+	bool		complete = !table->rd_rel->relhassubclass ||
+		table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+	bool		proved = false;
+	ListCell   *cell;
+
+	foreach(cell, RelationGetIndexList(table))
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+
+		/* an expression's key column is 0 and has no name: never covered */
+		proved |= form->indisunique && form->indisvalid && form->indimmediate &&
+			RelationGetIndexPredicate(index) == NIL &&
+			columns_cover_index(form, id, columns);
+		index_close(index, AccessShareLock);
+	}
+	table_close(table, AccessShareLock);
+	return proved && complete;
+}
+/* ---- views ---- */
 
 void
 view_ensure(const char *name, const char *query, ModelTree *tree)

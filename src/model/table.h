@@ -51,6 +51,9 @@ extern void schema_ensure(RangeVar *target);
  */
 extern TableChange table_ensure(const TargetTable *target);
 
+/* Does a unique index allow no two rows with the same values in these columns (char *)? */
+extern bool table_is_unique(Oid id, List *columns);
+
 /* Creates or replaces the view that is the query. */
 extern void view_ensure(const char *name, const char *query, ModelTree *tree);
 

@@ -100,7 +100,7 @@ typedef struct RetryDecision
 {
 	RetryAction action;
 	int64		delay_ms;		/* RETRY_AFTER */
-	TimestampTz at;				/* RETRY_LATER */
+	TimestampTz at;				/* RETRY_LATER; else 0 */
 	const char *why;			/* constant text, for the ledger and the log */
 } RetryDecision;
 

@@ -106,8 +106,9 @@ retry_rule(Step *step, const StageResult *result)
 }
 
 /*
- * After a failure: how long to wait before the next attempt, -1 for none.  A long wait turns the
- * failure into "later": the run waits in the ledger, this process does not.
+ * After a failure: how long to wait before the next attempt, -1 for none.  A long wait, or one that
+ * a service asked for, turns the failure into "later": the run waits in the ledger, this process
+ * does not.
  */
 static long
 decide_retry(Step *step, StageResult *result)
@@ -117,6 +118,11 @@ decide_retry(Step *step, StageResult *result)
 
 	if (result->outcome != STAGE_FAILED)
 		return -1;
+	if (result->next_attempt_at != 0)
+	{
+		result->outcome = STAGE_LATER;
+		return -1;
+	}
 	rule = retry_rule(step, result);
 	if (!result->retry && result->sqlstate != ERRCODE_T_R_DEADLOCK_DETECTED &&
 		result->sqlstate != ERRCODE_T_R_SERIALIZATION_FAILURE)

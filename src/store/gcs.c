@@ -99,6 +99,7 @@ gcs_fail(GcsWork *work, const GoogleReply *reply)
 {
 	work->result.outcome = STORE_FAILED;
 	work->result.retry = reply->retry;
+	work->result.not_before = reply->not_before;
 	work->result.reason = reply->problem != NULL ? pstrdup(reply->problem) :
 		psprintf("unexpected status %d", reply->status);
 	return false;

@@ -140,11 +140,16 @@ upload_pause(GcsUpload *upload, const GoogleReply *reply)
 	attempt.number = upload->failures;
 	attempt.elapsed_ms = wait_clock_ms() - upload->failing_since;
 	decision = retry_decide(&upload_policy, &attempt);
-	if (decision.action != RETRY_AFTER)
-		return reply->problem != NULL ? gcs_fail(upload->work, reply) :
-			gcs_fail_with(upload->work, "the service keeps nothing of what is sent");
-	latch_sleep(decision.delay_ms);
-	return true;
+	if (decision.action == RETRY_AFTER)
+	{
+		latch_sleep(decision.delay_ms);
+		return true;
+	}
+	if (reply->problem == NULL)
+		return gcs_fail_with(upload->work, "the service keeps nothing of what is sent");
+	(void) gcs_fail(upload->work, reply);
+	upload->work->result.not_before = decision.at;
+	return false;
 }
 
 /* Opens a session; false when the upload has ended by that. */

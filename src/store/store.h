@@ -12,6 +12,8 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
+
 #include "catalog/connection.h"
 #include "core/spool.h"
 
@@ -32,6 +34,7 @@ typedef struct StoreResult
 	int64		generation;		/* the store's number for these contents; 0 where it has none */
 	char	   *reason;			/* a clause, in CurrentMemoryContext; NULL unless failed */
 	bool		retry;			/* the failure may pass by itself */
+	TimestampTz not_before;		/* the store wants no request before that time; 0: any time */
 } StoreResult;
 
 typedef struct StoreObject

@@ -20,6 +20,7 @@
 #include "utils/rel.h"
 
 #include "format/row_encoder.h"
+#include "warehouse/bigquery_growth.h"
 #include "warehouse/bigquery_json_value.h"
 #include "warehouse/bigquery_schema.h"
 
@@ -162,21 +163,22 @@ dataops_test_bigquery_table(PG_FUNCTION_ARGS)
 	JsonbContainer *existing = json_value_container(options, "existing");
 	static const char *const words[] = {"same", "grows", "conflicts"};
 	StringInfoData out;
+	List	   *fields;
 
-	bigquery_schema_check(table);
+	fields = bigquery_schema_read(table);
 	initStringInfo(&out);
 	appendStringInfoString(&out, "{\"fields\":");
 	if (existing == NULL)
-		bigquery_schema_fields(&out, table);
+		bigquery_put_fields(&out, fields);
 	else
 	{
 		char	   *problem;
-		SchemaDifference difference = bigquery_schema_compare(existing, table, &out, &problem);
+		SchemaDifference difference = bigquery_schema_compare(existing, fields, &out, &problem);
 
 		appendStringInfo(&out, ",\"difference\":\"%s\",\"problem\":", words[difference]);
 		escape_json(&out, problem != NULL ? problem : "");
 	}
-	bigquery_schema_layout(&out, table);
+	bigquery_put_layout(&out, table);
 	appendStringInfoChar(&out, '}');
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
 }

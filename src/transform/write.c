@@ -393,7 +393,7 @@ transform_write(WriteJob *job)
 {
 	Writing		writing;
 	Written    *written;
-	RowSource	rows = {0};
+	RowSource	rows = {.keeps_created = true};
 
 	begin_writing(&writing, job);
 	written = writing.written;

@@ -9,18 +9,15 @@
 
 #include "validate/scan.h"
 
-#include "access/genam.h"
-#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/relcache.h"
 #include "utils/snapmgr.h"
 
 #include "model/execute.h"
+#include "model/table.h"
 #include "model/tree.h"
 
 typedef struct CheckScan
@@ -193,51 +190,11 @@ sample_rows(CheckScan *scan, Check *check)
 
 /* ---- rules of their own ---- */
 
-static bool
-columns_cover_index(Form_pg_index index, Oid table, List *columns)
-{
-	for (int i = 0; i < index->indnkeyatts; i++)
-	{
-		char	   *name = get_attname(table, index->indkey.values[i], true);
-		bool		listed = false;
-		ListCell   *cell;
-
-		foreach(cell, columns)
-			listed |= name != NULL && strcmp(lfirst(cell), name) == 0;
-		if (!listed)
-			return false;
-	}
-	return true;
-}
-
-/* Does a unique index of the target allow no two such rows? */
-static bool
-unique_by_index(Oid target, List *columns)
-{
-	Relation	table = table_open(target, AccessShareLock);
-	bool		proved = false;
-	ListCell   *cell;
-
-	foreach(cell, RelationGetIndexList(table))
-	{
-		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
-		Form_pg_index form = index->rd_index;
-
-		/* an expression's key column is 0 and has no name: never covered */
-		proved |= form->indisunique && form->indisvalid && form->indimmediate &&
-			RelationGetIndexPredicate(index) == NIL &&
-			columns_cover_index(form, target, columns);
-		index_close(index, AccessShareLock);
-	}
-	table_close(table, AccessShareLock);
-	return proved;
-}
-
 /* True when an index proves it: then no row is looked at. */
 static bool
 scan_unique(CheckScan *scan, Check *check)
 {
-	if (unique_by_index(scan->rows->relation, check->rule->columns))
+	if (table_is_unique(scan->rows->relation, check->rule->columns))
 	{
 		check->message = pstrdup("proved by a unique index");
 		return true;

@@ -47,7 +47,7 @@ driver_check_table(Warehouse *base, const WarehouseTable *table)
 				errcode(ERRCODE_INVALID_NAME),
 				errmsg("BigQuery does not take \"%s\" as the name of a table", table->name),
 				errdetail("It must consist of letters, digits and _."));
-	bigquery_schema_check(table);
+	warehouse->fields = bigquery_schema_read(table);
 	warehouse->loads_today = load_quota_used(base->server, table->name);
 }
 
@@ -133,7 +133,9 @@ typedef struct Loading
 {
 	BigQuery   *warehouse;
 	const WarehouseLoad *load;
+	List	   *target;			/* fields of the table, with those that a merge adds */
 	BigQueryLayout layout;		/* of the staging table, once it is ensured */
+	int64		side_rows;		/* of a merge: in the files; -1: not known yet */
 } Loading;
 
 static bool
@@ -184,7 +186,8 @@ prepare(Loading *loading, WarehouseResult *result)
 	return check_limits(loading, result) &&
 		bigquery_dataset_ensure(loading->warehouse, SIDE_STAGING, result) &&
 		(!load->reset || load->mode == WAREHOUSE_TRUNCATE || reset(loading, result)) &&
-		bigquery_table_ensure(loading->warehouse, load->table, &loading->layout, result);
+		bigquery_table_ensure(loading->warehouse, load->table, loading->target,
+							  &loading->layout, result);
 }
 
 static WarehouseResult
@@ -220,25 +223,54 @@ load_nothing(Loading *loading)
 	return result;
 }
 
+static BigQueryJob
+side_job(Loading *loading, const char *name)
+{
+	return load_job(loading->warehouse, loading->load, "side", name, "WRITE_TRUNCATE");
+}
+
 /* The files in a table of their own.  It is made only before its first job: never anew, empty. */
 static bool
 fill_side(Loading *loading, const char *name, WarehouseResult *result)
 {
-	const WarehouseLoad *load = loading->load;
-	BigQueryJob job = load_job(loading->warehouse, load, "side", name, "WRITE_TRUNCATE");
+	BigQuery   *warehouse = loading->warehouse;
+	BigQueryJob job = side_job(loading, name);
 	StringInfoData fields;
 	int			number;
 
-	if (!bigquery_job_follow(loading->warehouse, &job, &number, result))
+	if (!bigquery_job_follow(warehouse, &job, &number, result))
 	{
-		if (!bigquery_side_ensure(loading->warehouse, name, load->table, result))
+		if (!bigquery_side_ensure(warehouse, name, warehouse->fields, result))
 			return false;
 		initStringInfo(&fields);
-		bigquery_schema_fields(&fields, load->table);
+		bigquery_put_fields(&fields, warehouse->fields);
 		load_job_schema(&job, fields.data, "");
-		*result = bigquery_job_start(loading->warehouse, &job, number);
+		*result = bigquery_job_start(warehouse, &job, number);
 	}
+	loading->side_rows = result->rows;
 	return result->outcome == WAREHOUSE_DONE;
+}
+
+/*
+ * A merge that is done, with its number of rows: those in the files, for it takes all of them or
+ * none, and says nothing of rows that were there already and are the same.
+ */
+static WarehouseResult
+count_merged(Loading *loading, const char *name, WarehouseResult merged)
+{
+	BigQueryJob job = side_job(loading, name);
+	WarehouseResult side;
+	int			number;
+
+	if (loading->side_rows < 0 && bigquery_job_follow(loading->warehouse, &job, &number, &side))
+	{
+		if (side.outcome == WAREHOUSE_UNKNOWN)
+			return side;
+		loading->side_rows = side.rows;
+	}
+	if (loading->side_rows >= 0)
+		merged.rows = loading->side_rows;
+	return merged;
 }
 
 /* Tables' names have no "-" with us. */
@@ -262,7 +294,8 @@ load_merged(Loading *loading)
 	char	   *target = bigquery_table_name(warehouse, SIDE_STAGING, load->table->name);
 	char	   *source = bigquery_table_name(warehouse, SIDE_STAGING, name);
 	BigQueryJob job = query_job(warehouse, load->id, "merge",
-								bigquery_merge(load->table, target, source));
+								bigquery_merge(warehouse->fields, load->table->key, target,
+											   source));
 	WarehouseResult result,
 				ignored;
 	int			number;
@@ -274,6 +307,8 @@ load_merged(Loading *loading)
 		if (fill_side(loading, name, &result))
 			result = bigquery_job_start(warehouse, &job, number);
 	}
+	if (result.outcome == WAREHOUSE_DONE)
+		result = count_merged(loading, name, result);
 	/* if it stays now, it goes when it expires */
 	if (result.outcome != WAREHOUSE_UNKNOWN)
 		(void) bigquery_table_delete(warehouse, SIDE_STAGING, name, &ignored);
@@ -283,8 +318,13 @@ load_merged(Loading *loading)
 static WarehouseResult
 driver_load(Warehouse *base, const WarehouseLoad *load)
 {
-	Loading		loading = {.warehouse = (BigQuery *) base, .load = load};
+	BigQuery   *warehouse = (BigQuery *) base;
+	Loading		loading = {
+		.warehouse = warehouse, .load = load, .target = warehouse->fields, .side_rows = -1
+	};
 
+	if (load->mode == WAREHOUSE_MERGE)
+		loading.target = bigquery_merged_fields(warehouse->fields);
 	if (load->files == NIL)
 		return load_nothing(&loading);
 	return load->mode == WAREHOUSE_MERGE ? load_merged(&loading) : load_files(&loading);
@@ -373,7 +413,7 @@ driver_evaluate(Warehouse *base, const WarehouseLoad *load, WarehouseSide side, 
 	char	   *table = bigquery_table_name(warehouse, side, load->table->name);
 	pg_uuid_t	id = uuid_v7();
 	BigQueryJob job = query_job(warehouse, load->id, psprintf("evaluate_%s", uuid_text(&id)),
-								bigquery_evaluation(load->table, table, expressions));
+								bigquery_evaluation(load->table->name, table, expressions));
 	WarehouseResult result;
 
 	if (!check_cost(warehouse, &job, &result))

@@ -87,6 +87,7 @@ bigquery_call(BigQuery *warehouse, const BigQueryCall *call)
 	reply.status = answer->status;
 	reply.problem = answer->problem;
 	reply.retry = answer->retry;
+	reply.not_before = answer->not_before;
 	reply.sqlstate = answer->sqlstate;
 	if (answer->reason != NULL)
 		reply.reason = answer->reason;
@@ -114,6 +115,7 @@ bigquery_problem(const BigQueryReply *reply, const char *what)
 		.problem = error_clean(psprintf("%s: %s", what, problem),
 							   strlen(what) + 2 + strlen(problem), PROBLEM_MAX),
 		.retry = reply->retry,
+		.not_before = reply->not_before,
 		.sqlstate = reply->sqlstate != 0 ? reply->sqlstate : ERRCODE_REMOTE_REFUSED
 	};
 }

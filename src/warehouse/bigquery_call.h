@@ -24,7 +24,8 @@ typedef struct BigQuery
 	bool		dataset_known[2];	/* it is there, and in our location */
 	char	   *location;
 	int64		maximum_bytes_billed;	/* of one query; 0: no limit */
-	int64		loads_today;	/* into the table that was checked last */
+	List	   *fields;			/* BigQueryField *, of the table that was checked last */
+	int64		loads_today;	/* into it */
 } BigQuery;
 
 /* Lives as long as "owner"; needs a transaction, throws as google_client_open() does. */
@@ -46,6 +47,7 @@ typedef struct BigQueryReply
 	char	   *reason;			/* Google's word; "" without one */
 	char	   *problem;		/* clean; NULL when all is well */
 	bool		retry;
+	TimestampTz not_before;		/* no request before that time; 0: any time */
 	int			sqlstate;
 } BigQueryReply;
 

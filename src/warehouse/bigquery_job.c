@@ -107,6 +107,7 @@ unknown(Following *following, const BigQueryReply *reply)
 		.outcome = WAREHOUSE_UNKNOWN,
 		.job = following->id,
 		.retry = reply == NULL || reply->retry || reply->problem == NULL,
+		.not_before = reply != NULL ? reply->not_before : 0,
 		.sqlstate = reply != NULL && reply->sqlstate != 0 ? reply->sqlstate :
 		ERRCODE_CONNECTION_LOST,
 		.problem = psprintf("whether job \"%s\" has run is not known: %s", following->id, why)
@@ -208,7 +209,7 @@ typedef enum PollEnd
 	POLL_DONE,					/* "job" is its end */
 	POLL_ABSENT,				/* there is no such job */
 	POLL_LATE,					/* the time is over */
-	POLL_LOST					/* BigQuery does not tell */
+	POLL_LOST					/* BigQuery does not tell, or wants to be asked much later */
 } PollEnd;
 
 /*
@@ -237,7 +238,7 @@ poll(Following *following, int limit_ms, BigQueryReply *reply)
 			return POLL_ABSENT;
 		if (bigquery_answered(reply) && is_done(reply->json))
 			return POLL_DONE;
-		if (!bigquery_answered(reply) && !reply->retry)
+		if (!bigquery_answered(reply) && (!reply->retry || reply->not_before != 0))
 			return POLL_LOST;
 		if (left <= 0)
 			return POLL_LATE;
@@ -312,6 +313,8 @@ perform(Following *following)
 			return bigquery_problem(&reply, psprintf("could not start job \"%s\"",
 													 following->id));
 		}
+		if (reply.not_before != 0)
+			break;
 	}
 	return unknown(following, &reply);
 }

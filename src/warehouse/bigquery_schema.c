@@ -1,9 +1,6 @@
 /*
  * bigquery_schema.c
- *	  Columns as fields of a schema, and how a schema may grow.
- *
- * Growing only adds columns that may be null.  What somebody else has set on the existing ones
- * (policies, defaults, descriptions) is given back as it came: a patch without it would remove it.
+ *	  Columns as fields of a schema.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -14,8 +11,7 @@
 #include "utils/json.h"
 
 #include "core/compat.h"
-#include "format/bigquery_type.h"
-#include "warehouse/bigquery_json_value.h"
+#include "model/model.h"
 
 #define NAME_MAX_LENGTH		300
 #define DESCRIPTION_MAX		1024
@@ -25,6 +21,17 @@
 static const char *const reserved_prefixes[] = {
 	"_TABLE_", "_FILE_", "_PARTITION", "_ROW_TIMESTAMP", "__ROOT__", "_COLIDENTIFIER", "_CHANGE_"
 };
+
+BigQueryField *
+bigquery_find_field(List *fields, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, fields)
+		if (pg_strcasecmp(((BigQueryField *) lfirst(cell))->name, name) == 0)
+			return lfirst(cell);
+	return NULL;
+}
 
 /* ---- what a table may be ---- */
 
@@ -53,9 +60,32 @@ check_name(const char *name)
 									   reserved_prefixes[i]));
 }
 
-static void
-check_columns(TupleDesc columns, int depth)
+static List *read_fields(TupleDesc columns, char **comments, int depth);
+
+static BigQueryField *
+read_field(Form_pg_attribute attribute, const char *comment, int depth)
 {
+	BigQueryField *field = palloc0(sizeof(BigQueryField));
+	BigQueryType type;
+
+	field->name = pstrdup(NameStr(attribute->attname));
+	type = bigquery_type_of(field->name, attribute->atttypid, attribute->atttypmod);
+	field->description = comment == NULL ? NULL :
+		pnstrdup(comment, pg_mbcliplen(comment, strlen(comment), DESCRIPTION_MAX));
+	field->kind = type.kind;
+	field->repeated = type.repeated;
+	field->precision = type.precision;
+	field->scale = type.scale;
+	if (type.kind == BIGQUERY_RECORD)
+		field->fields = read_fields(type.fields, NULL, depth + 1);
+	return field;
+}
+
+static List *
+read_fields(TupleDesc columns, char **comments, int depth)
+{
+	List	   *fields = NIL;
+
 	if (depth > NESTING_MAX)
 		ereport(ERROR,
 				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -64,55 +94,45 @@ check_columns(TupleDesc columns, int depth)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(columns, i);
 		const char *name = NameStr(attribute->attname);
-		BigQueryType type;
 
 		if (attribute->attisdropped)
 			continue;
 		check_name(name);
-		for (int other = 0; other < i; other++)
-		{
-			Form_pg_attribute before = TupleDescAttr(columns, other);
-
-			if (!before->attisdropped && pg_strcasecmp(NameStr(before->attname), name) == 0)
-				refuse_name(name, "Another column's name differs in letter case only.");
-		}
-		type = bigquery_type_of(name, attribute->atttypid, attribute->atttypmod);
-		if (type.kind == BIGQUERY_RECORD)
-			check_columns(type.fields, depth + 1);
+		if (bigquery_find_field(fields, name) != NULL)
+			refuse_name(name, "Another column's name differs in letter case only.");
+		fields = lappend(fields, read_field(attribute, comments != NULL ? comments[i] : NULL,
+											depth));
 	}
+	return fields;
 }
 
-/* The type of a column that an option names. */
-static BigQueryType
-find_column(const WarehouseTable *table, const char *name, const char *what)
+/* "allowed" says for each kind whether a column of it can be used so. */
+static void
+check_use(List *fields, const char *name, const char *what, const bool *allowed)
 {
-	for (int i = 0; i < table->columns->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(table->columns, i);
+	ListCell   *cell;
 
-		if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0)
-			return bigquery_type_of(name, attribute->atttypid, attribute->atttypmod);
+	foreach(cell, fields)
+	{
+		BigQueryField *field = lfirst(cell);
+
+		if (strcmp(field->name, name) != 0)
+			continue;
+		if (field->repeated || !allowed[field->kind])
+			ereport(ERROR,
+					errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("column \"%s\" in %s cannot be %s%s in BigQuery", name, what,
+						   field->repeated ? "an array of " : "",
+						   bigquery_kind_name(field->kind)));
+		return;
 	}
 	ereport(ERROR,
 			errcode(ERRCODE_UNDEFINED_COLUMN),
 			errmsg("column \"%s\" in %s does not exist", name, what));
 }
 
-/* "allowed" says for each kind whether a column of it can be used so. */
 static void
-check_use(const WarehouseTable *table, const char *name, const char *what, const bool *allowed)
-{
-	BigQueryType type = find_column(table, name, what);
-
-	if (type.repeated || !allowed[type.kind])
-		ereport(ERROR,
-				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				errmsg("column \"%s\" in %s cannot be %s%s in BigQuery", name, what,
-					   type.repeated ? "an array of " : "", bigquery_kind_name(type.kind)));
-}
-
-void
-bigquery_schema_check(const WarehouseTable *table)
+check_uses(const WarehouseTable *table, List *fields)
 {
 	static const bool comparable[BIGQUERY_RECORD + 1] = {
 		[BIGQUERY_INTEGER] = true, [BIGQUERY_NUMERIC] = true, [BIGQUERY_BIGNUMERIC] = true,
@@ -130,76 +150,103 @@ bigquery_schema_check(const WarehouseTable *table)
 	};
 	ListCell   *cell;
 
-	if (table->columns->natts == 0)
+	foreach(cell, table->key)
+		check_use(fields, lfirst(cell), "key", comparable);
+	foreach(cell, table->cluster_by)
+		check_use(fields, lfirst(cell), "cluster_by", clusterable);
+	if (table->partition_by != NULL)
+		check_use(fields, table->partition_by, "partition_by", partitionable);
+}
+
+List *
+bigquery_schema_read(const WarehouseTable *table)
+{
+	List	   *fields = read_fields(table->columns, table->comments, 1);
+
+	if (fields == NIL)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				errmsg("a table of BigQuery needs at least one column"));
-	check_columns(table->columns, 1);
-	foreach(cell, table->key)
-		check_use(table, lfirst(cell), "key", comparable);
-	foreach(cell, table->cluster_by)
-		check_use(table, lfirst(cell), "cluster_by", clusterable);
-	if (table->partition_by != NULL)
-		check_use(table, table->partition_by, "partition_by", partitionable);
+	check_uses(table, fields);
 	if (list_length(table->cluster_by) > CLUSTER_MAX)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("cluster_by takes at most %d columns in BigQuery", CLUSTER_MAX));
+	return fields;
 }
 
-/* ---- fields ---- */
+/* ---- the times that a merge keeps ---- */
 
-static void put_fields(StringInfo out, TupleDesc columns, char **comments);
-
-static void
-put_field(StringInfo out, Form_pg_attribute attribute, const char *comment)
+List *
+bigquery_missing_times(List *fields)
 {
-	const char *name = NameStr(attribute->attname);
-	BigQueryType type = bigquery_type_of(name, attribute->atttypid, attribute->atttypmod);
+	static char *const times[] = {CREATED_AT, UPDATED_AT};
+	List	   *missing = NIL;
 
-	appendStringInfo(out, "{\"name\":\"%s\",\"type\":\"%s\",\"mode\":\"%s\"", name,
-					 bigquery_kind_name(type.kind), type.repeated ? "REPEATED" : "NULLABLE");
-	if (type.precision > 0 && type.kind != BIGQUERY_STRING)
-		appendStringInfo(out, ",\"precision\":\"%d\",\"scale\":\"%d\"", type.precision, type.scale);
-	if (comment != NULL)
+	for (int i = 0; i < lengthof(times); i++)
+		if (bigquery_find_field(fields, times[i]) == NULL)
+			missing = lappend(missing, times[i]);
+	return missing;
+}
+
+List *
+bigquery_merged_fields(List *fields)
+{
+	List	   *merged = list_copy(fields);
+	ListCell   *cell;
+
+	foreach(cell, bigquery_missing_times(fields))
+	{
+		BigQueryField *field = palloc0(sizeof(BigQueryField));
+
+		field->name = lfirst(cell);
+		field->kind = BIGQUERY_TIMESTAMP;
+		merged = lappend(merged, field);
+	}
+	return merged;
+}
+
+/* ---- as JSON ---- */
+
+void
+bigquery_put_field(StringInfo out, const BigQueryField *field)
+{
+	appendStringInfo(out, "{\"name\":\"%s\",\"type\":\"%s\",\"mode\":\"%s\"", field->name,
+					 bigquery_kind_name(field->kind), field->repeated ? "REPEATED" : "NULLABLE");
+	if (field->precision > 0 && field->kind != BIGQUERY_STRING)
+		appendStringInfo(out, ",\"precision\":\"%d\",\"scale\":\"%d\"", field->precision,
+						 field->scale);
+	if (field->description != NULL)
 	{
 		appendStringInfoString(out, ",\"description\":");
-		escape_json(out, pnstrdup(comment, pg_mbcliplen(comment, strlen(comment),
-														DESCRIPTION_MAX)));
+		escape_json(out, field->description);
 	}
-	if (type.kind == BIGQUERY_RECORD)
+	if (field->kind == BIGQUERY_RECORD)
 	{
 		appendStringInfoString(out, ",\"fields\":");
-		put_fields(out, type.fields, NULL);
+		bigquery_put_fields(out, field->fields);
 	}
 	appendStringInfoChar(out, '}');
 }
 
-static void
-put_fields(StringInfo out, TupleDesc columns, char **comments)
+void
+bigquery_put_fields(StringInfo out, List *fields)
 {
 	const char *separator = "";
+	ListCell   *cell;
 
 	appendStringInfoChar(out, '[');
-	for (int i = 0; i < columns->natts; i++)
+	foreach(cell, fields)
 	{
-		if (TupleDescAttr(columns, i)->attisdropped)
-			continue;
 		appendStringInfoString(out, separator);
 		separator = ",";
-		put_field(out, TupleDescAttr(columns, i), comments != NULL ? comments[i] : NULL);
+		bigquery_put_field(out, lfirst(cell));
 	}
 	appendStringInfoChar(out, ']');
 }
 
 void
-bigquery_schema_fields(StringInfo out, const WarehouseTable *table)
-{
-	put_fields(out, table->columns, table->comments);
-}
-
-void
-bigquery_schema_layout(StringInfo out, const WarehouseTable *table)
+bigquery_put_layout(StringInfo out, const WarehouseTable *table)
 {
 	const char *separator = "";
 	ListCell   *cell;
@@ -216,159 +263,4 @@ bigquery_schema_layout(StringInfo out, const WarehouseTable *table)
 		separator = ",";
 	}
 	appendStringInfoString(out, "]}");
-}
-
-/* ---- growing ---- */
-
-/* A comparison in hand. */
-typedef struct Comparison
-{
-	StringInfo	out;
-	bool		grows;
-	char	   *problem;
-} Comparison;
-
-static void compare_fields(Comparison *comparison, JsonbContainer *existing, TupleDesc columns,
-						   char **comments, const char *prefix);
-
-/* Two names of a type mean the same: the API takes and gives those of either dialect. */
-static bool
-same_type(const char *existing, const char *kind)
-{
-	static const char *const synonyms[][2] = {
-		{"INT64", "INTEGER"}, {"FLOAT64", "FLOAT"}, {"BOOL", "BOOLEAN"}, {"STRUCT", "RECORD"},
-		{"DECIMAL", "NUMERIC"}, {"BIGDECIMAL", "BIGNUMERIC"}
-	};
-
-	for (int i = 0; i < lengthof(synonyms); i++)
-		if (pg_strcasecmp(existing, synonyms[i][0]) == 0)
-			existing = synonyms[i][1];
-	return pg_strcasecmp(existing, kind) == 0;
-}
-
-/* Why the existing field does not take all values of the column; NULL if it does. */
-static char *
-field_problem(JsonbContainer *field, const BigQueryType *type)
-{
-	const char *existing = json_value_text(field, "type", "");
-	const char *mode = json_value_text(field, "mode", "NULLABLE");
-	const char *kind = bigquery_kind_name(type->kind);
-	int64		precision = json_value_int64(field, "precision", 0);
-	int64		scale = json_value_int64(field, "scale", 0);
-
-	if (!same_type(existing, kind))
-		return psprintf("is %s and should be %s", existing, kind);
-	if ((strcmp(mode, "REPEATED") == 0) != type->repeated)
-		return type->repeated ? "is single and should be repeated" :
-			"is repeated and should be single";
-	if (precision > 0 && (type->precision == 0 || scale < type->scale ||
-						  precision - scale < type->precision - type->scale))
-		return psprintf("is %s(" INT64_FORMAT ", " INT64_FORMAT "), which is too narrow", existing,
-						precision, scale);
-	return NULL;
-}
-
-/* The column of the field's name; -1 without one.  BigQuery does not look at letter case. */
-static int
-column_of(TupleDesc columns, const char *name)
-{
-	for (int i = 0; i < columns->natts; i++)
-		if (!TupleDescAttr(columns, i)->attisdropped &&
-			pg_strcasecmp(NameStr(TupleDescAttr(columns, i)->attname), name) == 0)
-			return i;
-	return -1;
-}
-
-/* Gives an existing field back, with the fields of a record compared in their turn. */
-static void
-keep_record(Comparison *comparison, JsonbContainer *field, TupleDesc fields, const char *prefix)
-{
-	JsonbContainer *inner = json_value_container(field, "fields");
-	const char *separator = "";
-	JsonbIterator *iterator = JsonbIteratorInit(field);
-	JsonbValue	key,
-				value;
-
-	appendStringInfoChar(comparison->out, '{');
-	while (json_value_next(&iterator, &key, &value))
-	{
-		char	   *name = pnstrdup(key.val.string.val, key.val.string.len);
-
-		appendStringInfoString(comparison->out, separator);
-		separator = ",";
-		escape_json(comparison->out, name);
-		appendStringInfoChar(comparison->out, ':');
-		if (strcmp(name, "fields") == 0 && inner != NULL)
-			compare_fields(comparison, inner, fields, NULL, prefix);
-		else
-			appendStringInfoString(comparison->out, json_value_source(&value));
-	}
-	appendStringInfoChar(comparison->out, '}');
-}
-
-static void
-compare_field(Comparison *comparison, JsonbContainer *field, Form_pg_attribute attribute,
-			  const char *prefix)
-{
-	const char *name = NameStr(attribute->attname);
-	BigQueryType type = bigquery_type_of(name, attribute->atttypid, attribute->atttypmod);
-	char	   *problem = field_problem(field, &type);
-
-	if (problem != NULL && comparison->problem == NULL)
-		comparison->problem = psprintf("column \"%s%s\" %s", prefix, name, problem);
-	if (problem == NULL && type.kind == BIGQUERY_RECORD)
-		keep_record(comparison, field, type.fields, psprintf("%s%s.", prefix, name));
-	else
-		appendStringInfoString(comparison->out, json_container_source(field));
-}
-
-static void
-compare_fields(Comparison *comparison, JsonbContainer *existing, TupleDesc columns, char **comments,
-			   const char *prefix)
-{
-	bool	   *found = palloc0(columns->natts * sizeof(bool));
-	const char *separator = "";
-
-	appendStringInfoChar(comparison->out, '[');
-	for (uint32 i = 0; i < JsonContainerSize(existing); i++)
-	{
-		JsonbContainer *field = json_element_container(existing, i);
-		int			column = column_of(columns, json_value_text(field, "name", ""));
-
-		appendStringInfoString(comparison->out, separator);
-		separator = ",";
-		if (column < 0)
-			appendStringInfoString(comparison->out, json_container_source(field));
-		else
-			compare_field(comparison, field, TupleDescAttr(columns, column), prefix);
-		if (column >= 0)
-			found[column] = true;
-		else if (strcmp(json_value_text(field, "mode", ""), "REQUIRED") == 0 &&
-				 comparison->problem == NULL)
-			comparison->problem = psprintf("column \"%s%s\" is required there, and is missing here",
-										   prefix, json_value_text(field, "name", ""));
-	}
-	for (int i = 0; i < columns->natts; i++)
-		if (!found[i] && !TupleDescAttr(columns, i)->attisdropped)
-		{
-			appendStringInfoString(comparison->out, separator);
-			separator = ",";
-			put_field(comparison->out, TupleDescAttr(columns, i),
-					  comments != NULL ? comments[i] : NULL);
-			comparison->grows = true;
-		}
-	appendStringInfoChar(comparison->out, ']');
-}
-
-SchemaDifference
-bigquery_schema_compare(JsonbContainer *existing, const WarehouseTable *table, StringInfo out,
-						char **problem)
-{
-	Comparison	comparison = {.out = out};
-
-	compare_fields(&comparison, existing, table->columns, table->comments, "");
-	*problem = comparison.problem;
-	if (comparison.problem != NULL)
-		return SCHEMA_CONFLICTS;
-	return comparison.grows ? SCHEMA_GROWS : SCHEMA_SAME;
 }

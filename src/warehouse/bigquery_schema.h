@@ -2,6 +2,9 @@
  * bigquery_schema.h
  *	  Tables of BigQuery as its API describes them, from the columns that rows have here.
  *
+ * Reading the columns looks into catalogs; all else works with what was read, because it happens
+ * outside of transactions.
+ *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
 #ifndef DATAOPS_BIGQUERY_SCHEMA_H
@@ -10,36 +13,42 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
-#include "utils/jsonb.h"
 
+#include "format/bigquery_type.h"
 #include "warehouse/warehouse.h"
 
-/*
- * Throws unless such a table can be made: 0A000 for types, 42602 for names, 42703 for columns that
- * key, partition_by or cluster_by name and that are not there.
- */
-extern void bigquery_schema_check(const WarehouseTable *table);
+typedef struct BigQueryField
+{
+	char	   *name;
+	char	   *description;	/* NULL without one */
+	BigQueryKind kind;
+	bool		repeated;
+	int			precision;		/* of a declared numeric; 0: none was declared */
+	int			scale;
+	List	   *fields;			/* BigQueryField *, of a record */
+} BigQueryField;
 
-/* Appends [{"name": "…", "type": "…", "mode": "…"}]. */
-extern void bigquery_schema_fields(StringInfo out, const WarehouseTable *table);
+/*
+ * The table's columns (BigQueryField *), in CurrentMemoryContext.  Throws unless such a table can
+ * be made: 0A000 for types, 42602 for names, 42703 for columns that key, partition_by or
+ * cluster_by name and that are not there.  Needs a transaction.
+ */
+extern List *bigquery_schema_read(const WarehouseTable *table);
+
+/* Of created_at and updated_at, which a merge keeps, those that are no fields: char *. */
+extern List *bigquery_missing_times(List *fields);
+
+/* The fields with them: what rows are merged into. */
+extern List *bigquery_merged_fields(List *fields);
+
+/* The field of a name, whatever its letter case, which means nothing to BigQuery; or NULL. */
+extern BigQueryField *bigquery_find_field(List *fields, const char *name);
+
+/* Appends {"name": "…", "type": "…", "mode": "…"}, or an array of these. */
+extern void bigquery_put_field(StringInfo out, const BigQueryField *field);
+extern void bigquery_put_fields(StringInfo out, List *fields);
 
 /* Appends ',"timePartitioning":{…}' and ',"clustering":{…}' as the table has them. */
-extern void bigquery_schema_layout(StringInfo out, const WarehouseTable *table);
-
-typedef enum SchemaDifference
-{
-	SCHEMA_SAME,				/* every column is there already */
-	SCHEMA_GROWS,				/* columns have to be added */
-	SCHEMA_CONFLICTS			/* a column is there with another type */
-} SchemaDifference;
-
-/*
- * Compares the fields that are there ("existing", an array, as the API gave them) with the table's.
- * "out" gets the fields to have: the existing ones as they are, then those that are new.  With
- * SCHEMA_CONFLICTS *problem is a clause.
- */
-extern SchemaDifference bigquery_schema_compare(JsonbContainer *existing,
-												const WarehouseTable *table, StringInfo out,
-												char **problem);
+extern void bigquery_put_layout(StringInfo out, const WarehouseTable *table);
 
 #endif

@@ -8,16 +8,8 @@
 
 #include "lib/stringinfo.h"
 
-static List *
-column_names(const WarehouseTable *table)
-{
-	List	   *names = NIL;
-
-	for (int i = 0; i < table->columns->natts; i++)
-		if (!TupleDescAttr(table->columns, i)->attisdropped)
-			names = lappend(names, NameStr(TupleDescAttr(table->columns, i)->attname));
-	return names;
-}
+#include "model/model.h"
+#include "warehouse/bigquery_schema.h"
 
 static bool
 list_has(List *names, const char *name)
@@ -51,30 +43,79 @@ joined(List *names, const char *format, const char *separator)
 	return out.data;
 }
 
-/* The columns that a row that is there takes from the new one. */
 static List *
-updated_columns(const WarehouseTable *table, List *names)
+names_of(List *fields)
 {
-	bool		keep_created = list_has(names, "created_at") && list_has(names, "updated_at");
-	List	   *updated = NIL;
+	List	   *names = NIL;
 	ListCell   *cell;
 
-	foreach(cell, names)
-	{
-		char	   *name = lfirst(cell);
+	foreach(cell, fields)
+		names = lappend(names, ((BigQueryField *) lfirst(cell))->name);
+	return names;
+}
 
-		if (!list_has(table->key, name) && !(keep_created && strcmp(name, "created_at") == 0))
-			updated = lappend(updated, name);
+/* Fields whose values a row that is there takes from the new one. */
+static List *
+changing_fields(List *fields, List *key)
+{
+	List	   *changing = NIL;
+	ListCell   *cell;
+
+	foreach(cell, fields)
+		if (!list_has(key, ((BigQueryField *) lfirst(cell))->name))
+			changing = lappend(changing, lfirst(cell));
+	return changing;
+}
+
+/*
+ * Do the rows T and S differ in one of the fields?  Nulls are equal, and so are two NaNs.  Values
+ * that cannot be compared as they are have one JSON text each.
+ */
+static char *
+rows_differ(List *fields)
+{
+	StringInfoData out;
+	ListCell   *cell;
+
+	initStringInfo(&out);
+	foreach(cell, fields)
+	{
+		BigQueryField *field = lfirst(cell);
+		bool		by_text = field->repeated || field->kind == BIGQUERY_JSON ||
+			field->kind == BIGQUERY_RECORD;
+
+		appendStringInfo(&out, "%s%s", out.len > 0 ? " OR " : "",
+						 joined(list_make1(field->name), by_text ?
+								"TO_JSON_STRING(T.$) IS DISTINCT FROM TO_JSON_STRING(S.$)" :
+								"T.$ IS DISTINCT FROM S.$", ""));
 	}
-	return updated;
+	return out.data;
+}
+
+/* What becomes of a row of "S" whose key is there, and of one whose key is not. */
+static void
+put_actions(StringInfo out, List *fields, List *key)
+{
+	List	   *changing = changing_fields(fields, key);
+	List	   *names = names_of(fields);
+	List	   *times = bigquery_missing_times(fields);
+	const char *separator = times != NIL ? ", " : "";
+
+	if (changing != NIL)
+		appendStringInfo(out, "WHEN MATCHED AND (%s) THEN UPDATE SET %s%s ",
+						 rows_differ(changing), joined(names_of(changing), "$ = S.$", ", "),
+						 list_has(times, UPDATED_AT) ?
+						 ", `" UPDATED_AT "` = CURRENT_TIMESTAMP()" : "");
+	appendStringInfo(out, "WHEN NOT MATCHED THEN INSERT (%s%s%s) VALUES (%s%s%s)",
+					 joined(names, "$", ", "), separator, joined(times, "$", ", "),
+					 joined(names, "S.$", ", "), separator,
+					 joined(times, "CURRENT_TIMESTAMP()", ", "));
 }
 
 char *
-bigquery_merge(const WarehouseTable *table, const char *target, const char *source)
+bigquery_merge(List *fields, List *key, const char *target, const char *source)
 {
-	List	   *names = column_names(table);
-	List	   *updated = updated_columns(table, names);
-	char	   *columns = joined(names, "$", ", ");
+	char	   *columns = joined(names_of(fields), "$", ", ");
 	StringInfoData out;
 
 	initStringInfo(&out);
@@ -83,19 +124,14 @@ bigquery_merge(const WarehouseTable *table, const char *target, const char *sour
 					 "WHEN COUNT(*) OVER (PARTITION BY %s) > 1 "
 					 "THEN ERROR('two rows have the same key') ELSE 1 END AS dataops_rows_of_key "
 					 "FROM %s) WHERE dataops_rows_of_key = 1) AS S ON %s ",
-					 target, columns, columns, joined(table->key, "$ IS NULL", " OR "),
-					 joined(table->key, "$", ", "), source,
-					 joined(table->key, "T.$ = S.$", " AND "));
-	if (updated != NIL)
-		appendStringInfo(&out, "WHEN MATCHED THEN UPDATE SET %s ",
-						 joined(updated, "$ = S.$", ", "));
-	appendStringInfo(&out, "WHEN NOT MATCHED THEN INSERT (%s) VALUES (%s)", columns,
-					 joined(names, "S.$", ", "));
+					 target, columns, columns, joined(key, "$ IS NULL", " OR "),
+					 joined(key, "$", ", "), source, joined(key, "T.$ = S.$", " AND "));
+	put_actions(&out, fields, key);
 	return out.data;
 }
 
 char *
-bigquery_evaluation(const WarehouseTable *table, const char *from, List *expressions)
+bigquery_evaluation(const char *table, const char *from, List *expressions)
 {
 	StringInfoData out;
 	int			number = 0;
@@ -108,6 +144,6 @@ bigquery_evaluation(const WarehouseTable *table, const char *from, List *express
 						 (char *) lfirst(cell), number);
 		number++;
 	}
-	appendStringInfo(&out, " FROM %s AS `%s`", from, table->name);
+	appendStringInfo(&out, " FROM %s AS `%s`", from, table);
 	return out.data;
 }

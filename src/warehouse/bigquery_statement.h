@@ -7,16 +7,18 @@
 #ifndef DATAOPS_BIGQUERY_STATEMENT_H
 #define DATAOPS_BIGQUERY_STATEMENT_H
 
-#include "warehouse/warehouse.h"
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
 
 /*
- * MERGE of the rows of "source" into "target" (`quoted`) by the table's key.  It fails, and changes
- * nothing, when a key comes twice or has a null in it.  Where both created_at and updated_at are
- * there, a row that is replaced keeps its created_at.
+ * MERGE of the rows of "source" into "target" (`quoted`) by "key" (char *).  It fails, and changes
+ * nothing, when a key comes twice or has a null in it.  A row that is there is replaced if it
+ * differs; of created_at and updated_at those are kept that the fields (BigQueryField *) lack.
  */
-extern char *bigquery_merge(const WarehouseTable *table, const char *target, const char *source);
+extern char *bigquery_merge(List *fields, List *key, const char *target, const char *source);
 
-/* SELECT of the expressions over "from" (`quoted`). */
-extern char *bigquery_evaluation(const WarehouseTable *table, const char *from, List *expressions);
+/* SELECT of the expressions over "from" (`quoted`), which they may call "table". */
+extern char *bigquery_evaluation(const char *table, const char *from, List *expressions);
 
 #endif

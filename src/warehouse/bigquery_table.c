@@ -13,6 +13,7 @@
 #include "utils/json.h"
 #include "utils/timestamp.h"
 
+#include "warehouse/bigquery_growth.h"
 #include "warehouse/bigquery_json_value.h"
 #include "warehouse/bigquery_schema.h"
 
@@ -79,29 +80,32 @@ get_table(BigQuery *warehouse, WarehouseSide side, const char *name)
 	return bigquery_call(warehouse, &get);
 }
 
-static char *
-insert_body(const BigQuery *warehouse, const char *name, const WarehouseTable *table,
-			int64 expires_ms)
+/* Begins the body that makes a table on the staging side. */
+static void
+put_new_table(StringInfo out, const BigQuery *warehouse, const char *name, List *fields)
 {
+	initStringInfo(out);
+	appendStringInfoString(out, "{\"tableReference\":");
+	bigquery_put_table(out, warehouse, SIDE_STAGING, name);
+	appendStringInfoString(out, ",\"schema\":{\"fields\":");
+	bigquery_put_fields(out, fields);
+	appendStringInfoChar(out, '}');
+}
+
+static char *
+table_body(const BigQuery *warehouse, const WarehouseTable *table, List *fields)
+{
+	const char *description = table->description;
 	StringInfoData out;
 
-	initStringInfo(&out);
-	appendStringInfoString(&out, "{\"tableReference\":");
-	bigquery_put_table(&out, warehouse, SIDE_STAGING, name);
-	appendStringInfoString(&out, ",\"schema\":{\"fields\":");
-	bigquery_schema_fields(&out, table);
-	appendStringInfoChar(&out, '}');
-	if (table->description != NULL)
+	put_new_table(&out, warehouse, table->name, fields);
+	if (description != NULL)
 	{
 		appendStringInfoString(&out, ",\"description\":");
-		escape_json(&out, pnstrdup(table->description,
-								   pg_mbcliplen(table->description, strlen(table->description),
-												DESCRIPTION_MAX)));
+		escape_json(&out, pnstrdup(description, pg_mbcliplen(description, strlen(description),
+															 DESCRIPTION_MAX)));
 	}
-	if (expires_ms > 0)
-		appendStringInfo(&out, ",\"expirationTime\":\"" INT64_FORMAT "\"", expires_ms);
-	else
-		bigquery_schema_layout(&out, table);
+	bigquery_put_layout(&out, table);
 	appendStringInfoChar(&out, '}');
 	return out.data;
 }
@@ -167,13 +171,13 @@ grow(BigQuery *warehouse, const WarehouseTable *table, const char *fields, Wareh
 }
 
 bool
-bigquery_table_ensure(BigQuery *warehouse, const WarehouseTable *table, BigQueryLayout *layout,
-					  WarehouseResult *result)
+bigquery_table_ensure(BigQuery *warehouse, const WarehouseTable *table, List *fields,
+					  BigQueryLayout *layout, WarehouseResult *result)
 {
 	BigQueryReply reply = get_or_insert(warehouse, table->name,
-										insert_body(warehouse, table->name, table, 0));
+										table_body(warehouse, table, fields));
 	JsonbContainer *existing;
-	StringInfoData fields,
+	StringInfoData all,
 				kept;
 	char	   *problem;
 	SchemaDifference difference;
@@ -185,37 +189,39 @@ bigquery_table_ensure(BigQuery *warehouse, const WarehouseTable *table, BigQuery
 	}
 	if (!check_partitioning(reply.json, table, result))
 		return false;
-	initStringInfo(&fields);
+	initStringInfo(&all);
 	initStringInfo(&kept);
 	existing = json_path_container(reply.json, "schema.fields");
 	if (existing == NULL)
-		bigquery_schema_fields(&fields, table);
+		bigquery_put_fields(&all, fields);
 	difference = existing == NULL ? SCHEMA_GROWS :
-		bigquery_schema_compare(existing, table, &fields, &problem);
+		bigquery_schema_compare(existing, fields, &all, &problem);
 	if (difference == SCHEMA_CONFLICTS)
 	{
 		*result = bigquery_refusal(ERRCODE_DATATYPE_MISMATCH,
 								   psprintf("table \"%s\" does not fit: %s", table->name, problem));
 		return false;
 	}
-	if (difference == SCHEMA_GROWS && !grow(warehouse, table, fields.data, result))
+	if (difference == SCHEMA_GROWS && !grow(warehouse, table, all.data, result))
 		return false;
 	keep_layout(&kept, reply.json, "timePartitioning");
 	keep_layout(&kept, reply.json, "clustering");
-	layout->fields = fields.data;
+	layout->fields = all.data;
 	layout->layout = kept.data;
 	return true;
 }
 
 bool
-bigquery_side_ensure(BigQuery *warehouse, const char *name, const WarehouseTable *table,
-					 WarehouseResult *result)
+bigquery_side_ensure(BigQuery *warehouse, const char *name, List *fields, WarehouseResult *result)
 {
 	TimestampTz expires = GetCurrentTimestamp() + SIDE_TABLE_DAYS * USECS_PER_DAY;
 	int64		epoch = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (USECS_PER_DAY / 1000);
-	char	   *body = insert_body(warehouse, name, table, expires / 1000 + epoch);
-	BigQueryReply reply = get_or_insert(warehouse, name, body);
+	StringInfoData body;
+	BigQueryReply reply;
 
+	put_new_table(&body, warehouse, name, fields);
+	appendStringInfo(&body, ",\"expirationTime\":\"" INT64_FORMAT "\"}", expires / 1000 + epoch);
+	reply = get_or_insert(warehouse, name, body.data);
 	if (bigquery_answered(&reply))
 		return true;
 	*result = bigquery_problem(&reply, psprintf("could not make table \"%s\"", name));

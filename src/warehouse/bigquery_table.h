@@ -22,13 +22,13 @@ typedef struct BigQueryLayout
 extern bool bigquery_dataset_ensure(BigQuery *warehouse, WarehouseSide side,
 									WarehouseResult *result);
 
-/* The staging table, with all columns of "table". */
-extern bool bigquery_table_ensure(BigQuery *warehouse, const WarehouseTable *table,
+/* The staging table, with all "fields" (BigQueryField *). */
+extern bool bigquery_table_ensure(BigQuery *warehouse, const WarehouseTable *table, List *fields,
 								  BigQueryLayout *layout, WarehouseResult *result);
 
-/* A table "name" on the staging side with the columns of "table", which removes itself. */
-extern bool bigquery_side_ensure(BigQuery *warehouse, const char *name,
-								 const WarehouseTable *table, WarehouseResult *result);
+/* A table "name" on the staging side with these fields, which removes itself. */
+extern bool bigquery_side_ensure(BigQuery *warehouse, const char *name, List *fields,
+								 WarehouseResult *result);
 
 extern bool bigquery_table_exists(BigQuery *warehouse, WarehouseSide side, const char *name,
 								  bool *exists, WarehouseResult *result);

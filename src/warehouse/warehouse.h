@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
 #include "catalog/connection.h"
@@ -50,6 +51,7 @@ typedef struct WarehouseResult
 	char	   *job;			/* the warehouse's name of the work; NULL where it has none */
 	char	   *problem;		/* clean; in CurrentMemoryContext */
 	bool		retry;			/* may pass by itself */
+	TimestampTz not_before;		/* the warehouse wants no request before that time; 0: any time */
 	int			sqlstate;
 	List	   *values;			/* of evaluate: char *, NULL for null */
 } WarehouseResult;
@@ -89,7 +91,10 @@ typedef struct WarehouseDriver
 	bool		remote;			/* outside of transactions, from files, with types of its own */
 	ChooseEncoder choose;		/* of the files; NULL unless remote */
 	Warehouse  *(*open) (Connection *connection, MemoryContext owner);
-	/* Throws unless tables of these columns can be made: in a transaction, without network. */
+	/*
+	 * Throws unless tables of these columns can be made: in a transaction, without network.  A
+	 * remote driver notes there, in CurrentMemoryContext, what its load() needs of the catalogs.
+	 */
 	void		(*check_table) (Warehouse *warehouse, const WarehouseTable *table);
 	/*
 	 * Local only (NULL when remote): makes or extends the tables and keeps other writers out until

@@ -226,7 +226,7 @@ def bigquery(request, reply, state):
     if answer is None:
         return
     entry["code"] = answer[0]
-    headers = [("Retry-After", "0")] if due else []      # tests do not wait
+    headers = [("Retry-After", due[0].query.get("retry_after", "0"))] if due else []
     if answer[1] is None:
         reply.send(b"", answer[0])
     else:
@@ -237,8 +237,9 @@ def bigquery(request, reply, state):
 
 @route("/bq/fault", CONTROLS)
 def bq_fault(request, reply, state):
-    """on=KIND&do=FAULT, with nth= and times= (both 1 unless given), reason=, effect. do= a status,
-    drop, lose (the answer), nonsense, expire (every token)."""
+    """on=KIND&do=FAULT, with nth= and times= (both 1 unless given), reason=, effect, retry_after= (0
+    unless given: tests do not wait). do= a status, drop, lose (the answer), nonsense, expire (every
+    token)."""
     house = state.face("bigquery", Warehouse)
     with house.lock:
         house.faults.append(Fault(request.query))
@@ -308,11 +309,12 @@ def bq_tables(_request, reply, state):
 
 @route("/bq/set", CONTROLS)
 def bq_set(request, reply, state):
-    """page_rows= limits pages; steps= is the number of requests that a job takes."""
+    """page_rows= limits pages; steps= is the number of requests that a job takes; now= is the time."""
     house = state.face("bigquery", Warehouse)
     with house.lock:
         house.page_rows = request.number("page_rows", house.page_rows)
         house.steps = request.number("steps", house.steps)
+        house.now = request.query.get("now", house.now)
     reply.json({})
 
 

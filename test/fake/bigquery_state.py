@@ -1,8 +1,9 @@
 """What the face of BigQuery remembers: datasets, tables, jobs; and what jobs do.
 
 Rows live in sqlite, one table each, so queries are sqlite's: names in backticks, @parameters,
-COUNT, exact SUM, ERROR(), window functions. A MERGE of the shape "USING (…) AS S ON … WHEN MATCHED
-THEN UPDATE SET … WHEN NOT MATCHED THEN INSERT (…) VALUES (…)" becomes UPDATE … FROM and INSERT.
+COUNT, exact SUM, ERROR(), TO_JSON_STRING(), window functions. A MERGE of the shape "USING (…) AS S ON
+… WHEN MATCHED AND (…) THEN UPDATE SET … WHEN NOT MATCHED THEN INSERT (…) VALUES (…)" becomes
+UPDATE … FROM and INSERT.
 
 Jobs take one step with each request of anybody, PENDING, RUNNING, DONE; they have their effect in
 the last one, whole or not at all.
@@ -22,7 +23,7 @@ from gcs_state import Refusal
 
 ROW_BYTES = 100             # what a row counts for when bytes are billed
 MERGE = re.compile(r"MERGE (`[^`]+`) AS T USING (\(.*\)) AS S ON (.*?) "
-                   r"(?:WHEN MATCHED THEN UPDATE SET (.*?) )?"
+                   r"(?:WHEN MATCHED AND \((.*?)\) THEN UPDATE SET (.*?) )?"
                    r"WHEN NOT MATCHED THEN INSERT \((.*?)\) VALUES \((.*?)\)$", re.S)
 
 
@@ -77,6 +78,7 @@ class Warehouse:
         self.rows = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self.rows.create_aggregate("SUM", 1, ExactSum)
         self.rows.create_function("ERROR", 1, self.raise_error)
+        self.rows.create_function("TO_JSON_STRING", 1, json.dumps)
         self.error = None
         self.datasets = {}              # name → resource
         self.tables = {}                # full name → resource
@@ -89,6 +91,7 @@ class Warehouse:
         self.objects = {}               # (bucket, name) → object, of the store's face
         self.page_rows = 1000
         self.steps = 2                  # requests from PENDING to DONE
+        self.now = None                 # what CURRENT_TIMESTAMP() says; None: the real time
 
     def raise_error(self, message):
         self.error = message
@@ -378,10 +381,12 @@ class Warehouse:
         job.resource["statistics"]["query"] = statistics
 
     def merge(self, sql):
-        match = MERGE.fullmatch(sql)
+        match = MERGE.fullmatch(sql.replace("CURRENT_TIMESTAMP()", f"'{self.current_timestamp()}'"))
         if match is None:
             raise Failure("invalidQuery", "MERGE of another shape")
-        target, source, on, update, columns, inserted = match.groups()
+        target, source, on, differs, update, columns, inserted = match.groups()
+        new = self.rows.execute(f"SELECT {inserted} FROM {source} AS S WHERE NOT EXISTS "
+                                f"(SELECT 1 FROM {target} AS T WHERE {on})").fetchall()
         changed = 0
         if update:
             doubled = self.rows.execute(
@@ -390,17 +395,15 @@ class Warehouse:
             if doubled:
                 raise Failure("invalidQuery", "UPDATE/MERGE must match at most one source row for "
                               "each target row")
-            new = self.rows.execute(f"SELECT {inserted} FROM {source} AS S WHERE NOT EXISTS "
-                                    f"(SELECT 1 FROM {target} AS T WHERE {on})").fetchall()
             changed = self.rows.execute(f"UPDATE {target} AS T SET {update} FROM {source} AS S "
-                                        f"WHERE {on}").rowcount
-        else:
-            new = self.rows.execute(f"SELECT {inserted} FROM {source} AS S WHERE NOT EXISTS "
-                                    f"(SELECT 1 FROM {target} AS T WHERE {on})").fetchall()
+                                        f"WHERE {on} AND ({differs})").rowcount
         for row in new:
             self.rows.execute(f"INSERT INTO {target} ({columns}) VALUES "
                               f"({', '.join('?' * len(row))})", row)
         return changed + len(new)
+
+    def current_timestamp(self):
+        return self.now or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
     def select(self, sql, names, parameters):
         cursor = self.rows.execute(sql, parameters)

@@ -216,7 +216,7 @@ my $before = 'BTC 1.5 21/21; BTC 2.25 21/21; ETH 3 21/21;';
 my %answer = (
 	append => [ 2, 'BTC 1.5 21/21; BTC 2.25 21/21; BTC 20.25 22/22; ETH 3 21/21; ETH 4.75 22/22;', $before ],
 	truncate => [ 2, 'BTC 20.25 22/22; ETH 4.75 22/22;', $before ],
-	merge => [ 2, 'BTC 1.5 21/21; BTC 20.25 21/22; ETH 3 21/21; ETH 4.75 22/22;', $before ],
+	merge => [ 2, 'BTC 1.5 21/21; BTC 20.25 22/22; ETH 3 21/21; ETH 4.75 22/22;', $before ],
 	publish => [ 0, $before, $before ],
 	evaluate => [ 0, $before, $before, '"3","6.75","ETH"' ]);
 
@@ -379,6 +379,43 @@ for my $case ([ 'twice', q{"BTC"}, 'two rows have the same key' ], [ 'null', 'nu
 	like($result->{problem}, qr/$problem/, 'is refused');
 }
 is(candles('market_staging.candle'), $unchanged, 'and changes nothing');
+
+# The times that a merge keeps, where the relation has none.
+as_app('CREATE TABLE timed (id int, v int, tags text[], doc jsonb, ratio float8)');
+sub merge_timed
+{
+	my ($day, $values) = @_;
+
+	ask("/bq/set?now=2026-11-${day}T00:00:00Z");
+	my $result = operation('load', 'timed', id => "timed_$day", mode => 'merge', key => ['id'],
+		files => [ file_of("timed_$day", "SELECT * FROM (VALUES $values) v (id, v, tags, doc, ratio)") ]);
+	is("$result->{outcome} $result->{rows}", 'done 3', "three rows are merged on day $day, whatever they change") or diag explain $result;
+	return join ' ', map { "$_->[0] " . ($_->[1] // '') . ' ' . join('/', map { (gmtime substr($_, 0, 10))[3] } @$_[ 5, 6 ]) . ';' } @{ ask('/bq/rows?table=market_staging.timed') };
+}
+my $rest = q{'{a}'::text[], '{"x": 1}'::jsonb, 'NaN'::float8};
+is(merge_timed(21, qq{(1, 1, $rest), (2, NULL, $rest), (3, 3, $rest)}), '1 1 21/21; 2  21/21; 3 3 21/21;', 'new rows have both times');
+is(merge_timed(22, qq{(1, 1, $rest), (2, 2, $rest), (4, 4, $rest)}), '1 1 21/21; 2 2 21/22; 3 3 21/21; 4 4 22/22;', 'a row that is the same is left alone');
+is(merge_timed(23, q{(1, 1, '{b}'::text[], '{"x": 1}'::jsonb, 'NaN'::float8), (2, 2, '{a}', '{"x": 2}', 'NaN'), (3, NULL, '{a}', '{"x": 1}', 'NaN')}),
+	'1 1 21/23; 2 2 21/23; 3  21/23; 4 4 22/22;', 'arrays, JSON and nulls count as values');
+
+# Relations that consist of their key.
+as_app('CREATE TABLE pairs (a int, b text); CREATE TABLE dated (id int, "Created_At" timestamptz, updated_at timestamptz)');
+for my $case ([ 'pairs', [ 'a', 'b' ], q{(1, 'x'), (2, 'y')}, q{(2, 'y'), (3, 'z')} ],
+	[ 'dated', [ 'id', 'Created_At', 'updated_at' ], q{(1, '2026-11-21'::timestamptz, '2026-11-21'::timestamptz), (2, '2026-11-21', '2026-11-22')},
+		q{(2, '2026-11-21'::timestamptz, '2026-11-22'::timestamptz), (3, '2026-11-21', '2026-11-22')} ])
+{
+	my ($table, $key, @values) = @$case;
+	my @columns = map { qq{"$_"} } @$key;
+
+	for my $n (0, 1)
+	{
+		$result = operation('load', $table, id => "$table$n", mode => 'merge', key => $key,
+			files => [ file_of("$table$n", "SELECT * FROM (VALUES $values[$n]) v (" . join(', ', @columns) . ')') ]);
+		is("$result->{outcome} $result->{rows}", 'done 2', "nothing but a key: $table") or diag explain $result;
+	}
+	is(join(' ', map { $_->[0] } @{ ask("/bq/rows?table=market_staging.$table") }), '1 2 3', 'each row is there once');
+}
+is(join(' ', map { $_->{name} } @{ ask('/bq/tables')->{'test.market_staging.dated'}{schema}{fields} }), 'id Created_At updated_at', 'and has its own times alone');
 
 # What was loaded and never published goes when the next load begins anew.
 begin_case('append');
