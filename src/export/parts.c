@@ -19,6 +19,7 @@
 
 #include "catalog/sql.h"
 #include "core/compat.h"
+#include "format/append.h"
 #include "format/json_text.h"
 #include "format/line_file.h"
 #include "model/execute.h"
@@ -26,10 +27,8 @@
 /* What stands around the values of a line. */
 typedef struct LineFrame
 {
-	const char *begin;
-	char	  **before;			/* per column: separator, name */
-	const char *null;
-	const char *end;
+	StringInfoData *before;		/* per column: separator, name; one more ends the line */
+	StringInfoData null;
 	char	   *header;			/* of each part; "" without one */
 } LineFrame;
 
@@ -42,6 +41,7 @@ typedef struct PartsReceiver
 	int			ncolumns;
 	ColumnEncoder *columns;
 	LineFrame	frame;
+	bool		convert;		/* lines are in the database's encoding, not in UTF-8 */
 	TupleDesc	record_columns;	/* of the record of a bad row; NULL until there is one */
 	Parts	   *parts;
 	LineFile   *file;			/* of the part in hand; NULL: none is begun */
@@ -52,26 +52,19 @@ typedef struct PartsReceiver
 /* ---- frames ---- */
 
 static void
-frame_ndjson(PartsReceiver *receiver)
+frame_ndjson(LineFrame *frame, const ColumnEncoder *columns, int ncolumns)
 {
-	LineFrame  *frame = &receiver->frame;
-
-	frame->begin = "{";
-	frame->null = "null";
-	frame->end = "}\n";
-	frame->header = "";
-	for (int i = 0; i < receiver->ncolumns; i++)
+	appendStringInfoString(&frame->null, "null");
+	appendStringInfoChar(&frame->before[0], '{');
+	for (int i = 0; i < ncolumns; i++)
 	{
-		const char *name = receiver->columns[i].name;
-		StringInfoData text;
-
-		initStringInfo(&text);
 		if (i > 0)
-			appendStringInfoChar(&text, ',');
-		json_append_string(&text, name, strlen(name));
-		appendStringInfoChar(&text, ':');
-		frame->before[i] = text.data;
+			appendStringInfoChar(&frame->before[i], ',');
+		json_append_string(&frame->before[i], columns[i].name, strlen(columns[i].name));
+		append_char(&frame->before[i], ':');
 	}
+	appendStringInfoString(&frame->before[ncolumns], "}\n");
+	frame->header = "";
 }
 
 /* A field alone in its line that looks like the end of data to older readers is quoted. */
@@ -81,31 +74,36 @@ quote_end_of_data(StringInfo lines, int start)
 	if (lines->len - start != 2 || memcmp(lines->data + start, "\\.", 2) != 0)
 		return;
 	lines->len = start;
-	appendStringInfoString(lines, "\"\\.\"");
+	append_literal(lines, "\"\\.\"");
 }
 
 static void
-frame_csv(PartsReceiver *receiver)
+frame_csv(LineFrame *frame, const ColumnEncoder *columns, int ncolumns)
 {
-	LineFrame  *frame = &receiver->frame;
 	StringInfoData header;
 
-	frame->begin = "";
-	frame->null = "";
-	frame->end = "\n";
 	initStringInfo(&header);
-	for (int i = 0; i < receiver->ncolumns; i++)
+	for (int i = 0; i < ncolumns; i++)
 	{
-		const char *name = receiver->columns[i].name;
-
-		frame->before[i] = i > 0 ? "," : "";
-		appendStringInfoString(&header, frame->before[i]);
-		csv_append(&header, name, strlen(name));
+		if (i > 0)
+			appendStringInfoChar(&frame->before[i], ',');
+		append_bytes(&header, frame->before[i].data, frame->before[i].len);
+		csv_append(&header, columns[i].name, strlen(columns[i].name));
 	}
-	if (receiver->ncolumns == 1)
+	if (ncolumns == 1)
 		quote_end_of_data(&header, 0);
-	appendStringInfoString(&header, frame->end);
+	appendStringInfoChar(&frame->before[ncolumns], '\n');
+	appendStringInfoChar(&header, '\n');
 	frame->header = pg_server_to_any(header.data, header.len, PG_UTF8);
+}
+
+static void
+frame_init(LineFrame *frame, int ncolumns)
+{
+	initStringInfo(&frame->null);
+	frame->before = palloc(sizeof(StringInfoData) * (ncolumns + 1));
+	for (int i = 0; i <= ncolumns; i++)
+		initStringInfo(&frame->before[i]);
 }
 
 static void
@@ -117,13 +115,14 @@ parts_startup(DestReceiver *self, int operation, TupleDesc desc)
 	receiver->parts->columns = CreateTupleDescCopy(desc);
 	receiver->ncolumns = desc->natts;
 	receiver->columns = palloc0(sizeof(ColumnEncoder) * Max(desc->natts, 1));
-	receiver->frame.before = palloc0(sizeof(char *) * Max(desc->natts, 1));
+	receiver->convert = GetDatabaseEncoding() != PG_UTF8;
 	for (int i = 0; i < desc->natts; i++)
 		receiver->options->choose(&receiver->columns[i], TupleDescAttr(desc, i));
+	frame_init(&receiver->frame, desc->natts);
 	if (receiver->options->format == ROW_CSV)
-		frame_csv(receiver);
+		frame_csv(&receiver->frame, receiver->columns, desc->natts);
 	else
-		frame_ndjson(receiver);
+		frame_ndjson(&receiver->frame, receiver->columns, desc->natts);
 	MemoryContextSwitchTo(previous);
 }
 
@@ -198,36 +197,50 @@ report_bad_row(PartsReceiver *receiver, TupleTableSlot *slot, const char *column
 	receiver->options->on_bad_row(&bad, receiver->options->arg);
 }
 
-/* Appends the values of the row; false when it is to be left out. */
+/* What becomes of a value that cannot be written; false when its row is to be left out. */
+static bool
+is_null_instead(PartsReceiver *receiver, TupleTableSlot *slot, const char *column,
+				const char *reason)
+{
+	switch (receiver->options->bad_value)
+	{
+		case BAD_VALUE_REFUSE:
+			refuse(receiver, column, reason);
+		case BAD_VALUE_QUARANTINE:
+			report_bad_row(receiver, slot, column, reason);
+			return false;
+		case BAD_VALUE_NULL:
+			receiver->parts->bad_values++;
+			break;
+	}
+	return true;
+}
+
+/* Appends the row with its frame; false when it is to be left out. */
 static bool
 append_values(PartsReceiver *receiver, TupleTableSlot *slot, StringInfo lines)
 {
 	const LineFrame *frame = &receiver->frame;
+	int			ncolumns = receiver->ncolumns;
 
-	for (int i = 0; i < receiver->ncolumns; i++)
+	for (int i = 0; i < ncolumns; i++)
 	{
 		ColumnEncoder *column = &receiver->columns[i];
-		const char *reason;
+		const char *reason = NULL;
 		int			start;
 
-		appendStringInfoString(lines, frame->before[i]);
+		append_bytes(lines, frame->before[i].data, frame->before[i].len);
 		start = lines->len;
-		reason = slot->tts_isnull[i] ? NULL :
-			column->encode(column, slot->tts_values[i], lines);
-		if (reason != NULL)
+		if (!slot->tts_isnull[i])
+			reason = column->encode(column, slot->tts_values[i], lines);
+		if (unlikely(reason != NULL))
 		{
 			lines->len = start;
-			if (receiver->options->bad_value == BAD_VALUE_REFUSE)
-				refuse(receiver, column->name, reason);
-			if (receiver->options->bad_value == BAD_VALUE_QUARANTINE)
-			{
-				report_bad_row(receiver, slot, column->name, reason);
+			if (!is_null_instead(receiver, slot, column->name, reason))
 				return false;
-			}
-			receiver->parts->bad_values++;
 		}
 		if (slot->tts_isnull[i] || reason != NULL)
-			appendStringInfoString(lines, frame->null);
+			append_bytes(lines, frame->null.data, frame->null.len);
 	}
 	return true;
 }
@@ -248,9 +261,9 @@ static void
 append_row(PartsReceiver *receiver, TupleTableSlot *slot)
 {
 	StringInfo	lines = &receiver->file->lines;
+	const StringInfoData *end = &receiver->frame.before[receiver->ncolumns];
 	int			start = lines->len;
 
-	appendStringInfoString(lines, receiver->frame.begin);
 	if (!append_values(receiver, slot, lines))
 	{
 		lines->len = start;
@@ -258,8 +271,8 @@ append_row(PartsReceiver *receiver, TupleTableSlot *slot)
 	}
 	if (receiver->options->format == ROW_CSV && receiver->ncolumns == 1)
 		quote_end_of_data(lines, start);
-	appendStringInfoString(lines, receiver->frame.end);
-	if (GetDatabaseEncoding() != PG_UTF8)
+	append_bytes(lines, end->data, end->len);
+	if (receiver->convert)
 		line_to_utf8(lines, start);
 	receiver->part_rows++;
 }

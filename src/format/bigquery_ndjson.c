@@ -13,23 +13,24 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "common/shortest_dec.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/cash.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
-#include "utils/json.h"
-#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "core/compat.h"
+#include "format/append.h"
 #include "format/bigquery_json.h"
 #include "format/bigquery_type.h"
 #include "format/json_text.h"
+#include "format/jsonb_text.h"
+#include "format/numeric_bytes.h"
+#include "format/value_text.h"
 
 #define INTEGER_MAX			((INT64CONST(1) << 53) - 1)	/* beyond it readers may use a double */
 #define BIGNUMERIC_SCALE	38
@@ -38,7 +39,6 @@
 #define BIGNUMERIC_MIN		"578960446186580977117854925043439539266." \
 	"34992332820282019728792003956564819968"
 #define BIGNUMERIC_INTEGERS	39	/* digits of these before the point */
-#define YEAR_MAX			9999
 
 /* What the encoder of a column needs beside its type. */
 typedef struct BigQueryState
@@ -46,11 +46,12 @@ typedef struct BigQueryState
 	BigQueryType type;
 	EncodeValue scalar;			/* of one element when the column is repeated */
 	FmgrInfo	output;			/* of types that become their text */
+	DayText    *last_day;		/* of dates and timestamps */
 	int16		length;			/* of an element */
 	bool		by_value;
 	char		align;
 	ColumnEncoder *fields;		/* of a record, one per attribute; name NULL when dropped */
-	char	  **labels;			/* their names as JSON texts with a colon */
+	StringInfoData *labels;		/* their names as JSON texts with a colon */
 	JsonTape	tape;			/* of JSON */
 } BigQueryState;
 
@@ -60,30 +61,45 @@ static void choose(ColumnEncoder *column, Oid type, int32 typmod);
 
 /* The database's encoding is UTF8, but not everything that makes texts checks them. */
 static const char *
-check_text(const char *text)
+check_text(const char *text, size_t length)
 {
-	return pg_verify_mbstr(PG_UTF8, text, strlen(text), true) ? NULL : "is not valid UTF-8";
+	return pg_verify_mbstr(PG_UTF8, text, length, true) ? NULL : "is not valid UTF-8";
 }
 
 static const char *
-encode_string(ColumnEncoder *column, Datum value, StringInfo out)
+append_string(StringInfo out, const char *text, size_t length)
+{
+	const char *problem = check_text(text, length);
+
+	if (problem == NULL)
+		json_append_string(out, text, length);
+	return problem;
+}
+
+static const char *
+encode_text(ColumnEncoder *column, Datum value, StringInfo out)
+{
+	text	   *bytes = DatumGetTextPP(value);
+
+	return append_string(out, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+}
+
+static const char *
+encode_output(ColumnEncoder *column, Datum value, StringInfo out)
 {
 	BigQueryState *state = column->state;
 	char	   *text = OutputFunctionCall(&state->output, value);
-	const char *problem = check_text(text);
 
-	if (problem == NULL)
-		json_append_string(out, text, strlen(text));
-	return problem;
+	return append_string(out, text, strlen(text));
 }
 
 /* As a plain number: the text of type money follows the server's locale. */
 static const char *
 encode_money(ColumnEncoder *column, Datum value, StringInfo out)
 {
-	Datum		number = DirectFunctionCall1(cash_numeric, value);
-
-	appendStringInfo(out, "\"%s\"", DatumGetCString(DirectFunctionCall1(numeric_out, number)));
+	append_char(out, '"');
+	(void) numeric_append_text(out, DirectFunctionCall1(cash_numeric, value));
+	append_char(out, '"');
 	return NULL;
 }
 
@@ -91,91 +107,86 @@ static const char *
 encode_bytes(ColumnEncoder *column, Datum value, StringInfo out)
 {
 	bytea	   *bytes = DatumGetByteaPP(value);
+	char	   *text = compat_base64(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 
-	appendStringInfoChar(out, '"');
-	appendStringInfoString(out, compat_base64(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
-	appendStringInfoChar(out, '"');
+	append_char(out, '"');
+	append_bytes(out, text, strlen(text));
+	append_char(out, '"');
 	return NULL;
+}
+
+static void
+append_json(StringInfo out, Datum value, bool binary)
+{
+	if (binary)
+		jsonb_append_text(out, value);
+	else
+	{
+		text	   *bytes = DatumGetTextPP(value);
+
+		append_bytes(out, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	}
 }
 
 static const char *
 encode_json(ColumnEncoder *column, Datum value, StringInfo out)
 {
 	BigQueryState *state = column->state;
-	const char *problem;
-	const char *json;
 	int			from = out->len;
+	const char *problem;
+	char	   *json;
 
-	if (state->type.type == JSONBOID)
-	{
-		Jsonb	   *jsonb = DatumGetJsonbP(value);
-
-		json = JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
-	}
-	else
-		json = TextDatumGetCString(value);
-	problem = check_text(json);
+	append_json(out, value, state->type.type == JSONBOID);
+	json = append_ended(out, from);
+	problem = check_text(json, out->len - from);
 	if (problem == NULL)
-		problem = bigquery_json_check(&state->tape, json, strlen(json));
-	if (problem != NULL)
-		return problem;
-	appendStringInfoString(out, json);
-	json_in_one_line(out->data + from, out->len - from);
-	return NULL;
+		problem = bigquery_json_check(&state->tape, json, out->len - from);
+	json_in_one_line(json, out->len - from);
+	return problem;
 }
 
 /* ---- numbers ---- */
 
 static const char *
-encode_integer(ColumnEncoder *column, Datum value, StringInfo out)
+append_integer(StringInfo out, int64 number)
 {
-	BigQueryState *state = column->state;
-	int64		number;
+	bool		quoted = number > INTEGER_MAX || number < -INTEGER_MAX;
 
-	switch (state->type.type)
-	{
-		case INT2OID:
-			number = DatumGetInt16(value);
-			break;
-		case INT4OID:
-			number = DatumGetInt32(value);
-			break;
-		case OIDOID:
-			number = DatumGetObjectId(value);
-			break;
-		default:
-			number = DatumGetInt64(value);
-			break;
-	}
-	if (number > INTEGER_MAX || number < -INTEGER_MAX)
-		appendStringInfo(out, "\"" INT64_FORMAT "\"", number);
-	else
-		appendStringInfo(out, INT64_FORMAT, number);
+	if (quoted)
+		append_char(out, '"');
+	text_append_int8(out, number);
+	if (quoted)
+		append_char(out, '"');
 	return NULL;
+}
+
+static const char *
+encode_int8(ColumnEncoder *column, Datum value, StringInfo out)
+{
+	return append_integer(out, DatumGetInt64(value));
+}
+
+static const char *
+encode_oid(ColumnEncoder *column, Datum value, StringInfo out)
+{
+	return append_integer(out, DatumGetObjectId(value));
 }
 
 static const char *
 encode_float(ColumnEncoder *column, Datum value, StringInfo out)
 {
 	BigQueryState *state = column->state;
-	char		text[Max(DOUBLE_SHORTEST_DECIMAL_LEN, FLOAT_SHORTEST_DECIMAL_LEN)];
-	double		number;
+	bool		single = state->type.type == FLOAT4OID;
+	bool		quoted = !isfinite(single ? DatumGetFloat4(value) : DatumGetFloat8(value));
 
-	if (state->type.type == FLOAT4OID)
-	{
-		number = DatumGetFloat4(value);
-		float_to_shortest_decimal_buf(DatumGetFloat4(value), text);
-	}
+	if (quoted)
+		append_char(out, '"');
+	if (single)
+		(void) text_append_float4(out, DatumGetFloat4(value));
 	else
-	{
-		number = DatumGetFloat8(value);
-		double_to_shortest_decimal_buf(number, text);
-	}
-	if (isfinite(number))
-		appendStringInfoString(out, text);
-	else
-		appendStringInfo(out, "\"%s\"", isnan(number) ? "NaN" : number > 0 ? "Infinity" :
-						 "-Infinity");
+		(void) text_append_float8(out, DatumGetFloat8(value));
+	if (quoted)
+		append_char(out, '"');
 	return NULL;
 }
 
@@ -197,15 +208,20 @@ static const char *
 encode_numeric(ColumnEncoder *column, Datum value, StringInfo out)
 {
 	BigQueryState *state = column->state;
-	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, value));
-	char	   *digits = text[0] == '-' ? text + 1 : text;
-	const char *limit = text[0] == '-' ? BIGNUMERIC_MIN : BIGNUMERIC_MAX;
 	const char *kind = bigquery_kind_name(state->type.kind);
+	const char *text;
+	const char *digits;
+	const char *limit;
+	int			from = out->len + 1;
 	int			integers,
 				fractions;
 
-	if (digits[0] == 'N' || digits[0] == 'I')
-		return psprintf("is %s, which %s does not have", text, kind);
+	append_char(out, '"');
+	if (!numeric_append_text(out, value))
+		return psprintf("is %s, which %s does not have", append_ended(out, from), kind);
+	text = append_ended(out, from);
+	digits = text[0] == '-' ? text + 1 : text;
+	limit = text[0] == '-' ? BIGNUMERIC_MIN : BIGNUMERIC_MAX;
 	count_digits(digits, &integers, &fractions);
 	if (state->type.precision == 0)
 	{
@@ -218,7 +234,7 @@ encode_numeric(ColumnEncoder *column, Datum value, StringInfo out)
 			 strncmp(digits, limit, integers + 1 + BIGNUMERIC_SCALE) > 0))
 			return psprintf("is out of range for %s", kind);
 	}
-	appendStringInfo(out, "\"%s\"", text);
+	append_char(out, '"');
 	return NULL;
 }
 
@@ -227,25 +243,26 @@ encode_numeric(ColumnEncoder *column, Datum value, StringInfo out)
 static const char *
 encode_date(ColumnEncoder *column, Datum value, StringInfo out)
 {
+	BigQueryState *state = column->state;
 	DateADT		date = DatumGetDateADT(value);
-	int			year,
-				month,
-				day;
+	char	   *to = append_room(out, MAXDATELEN);
 
 	if (DATE_NOT_FINITE(date))
 		return "is infinite, which DATE cannot be";
-	j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
-	if (year < 1 || year > YEAR_MAX)
+	if (!text_day_is_common(date))
 		return "is not within the years 1 to 9999 of DATE";
-	appendStringInfo(out, "\"%04d-%02d-%02d\"", year, month, day);
+	*to++ = '"';
+	to = text_put_day(to, date, state->last_day);
+	*to++ = '"';
+	append_until(out, to);
 	return NULL;
 }
 
-static void
-put_fraction(int fraction, StringInfo out)
+static char *
+put_time(char *to, TimeADT time)
 {
-	if (fraction != 0)
-		appendStringInfo(out, ".%06d", fraction);
+	to = text_put_clock(to, time);
+	return time % USECS_PER_SEC != 0 ? text_put_fraction(to, time) : to;
 }
 
 /* Of both kinds: without a zone what is stored is already that of UTC. */
@@ -255,18 +272,22 @@ encode_timestamp(ColumnEncoder *column, Datum value, StringInfo out)
 	BigQueryState *state = column->state;
 	Timestamp	timestamp = DatumGetTimestamp(value);
 	const char *kind = bigquery_kind_name(state->type.kind);
-	struct pg_tm tm;
-	fsec_t		fraction;
+	char	   *to = append_room(out, MAXDATELEN);
+	DateADT		day;
+	TimeADT		time;
 
 	if (TIMESTAMP_NOT_FINITE(timestamp))
 		return psprintf("is infinite, which %s cannot be", kind);
-	if (timestamp2tm(timestamp, NULL, &tm, &fraction, NULL, NULL) != 0 ||
-		tm.tm_year < 1 || tm.tm_year > YEAR_MAX)
+	if (!text_split_timestamp(timestamp, &day, &time))
 		return psprintf("is not within the years 1 to 9999 of %s", kind);
-	appendStringInfo(out, "\"%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year, tm.tm_mon, tm.tm_mday,
-					 tm.tm_hour, tm.tm_min, tm.tm_sec);
-	put_fraction(fraction, out);
-	appendStringInfoString(out, state->type.kind == BIGQUERY_TIMESTAMP ? "Z\"" : "\"");
+	*to++ = '"';
+	to = text_put_day(to, day, state->last_day);
+	*to++ = 'T';
+	to = put_time(to, time);
+	if (state->type.kind == BIGQUERY_TIMESTAMP)
+		*to++ = 'Z';
+	*to++ = '"';
+	append_until(out, to);
 	return NULL;
 }
 
@@ -274,21 +295,24 @@ static const char *
 encode_time(ColumnEncoder *column, Datum value, StringInfo out)
 {
 	TimeADT		time = DatumGetTimeADT(value);
-	int			seconds = time / USECS_PER_SEC;
+	char	   *to = append_room(out, MAXDATELEN);
 
 	if (time >= USECS_PER_DAY)
 		return "is 24:00:00, which TIME does not have";
-	appendStringInfo(out, "\"%02d:%02d:%02d", seconds / SECS_PER_HOUR,
-					 seconds / SECS_PER_MINUTE % MINS_PER_HOUR, seconds % SECS_PER_MINUTE);
-	put_fraction(time % USECS_PER_SEC, out);
-	appendStringInfoChar(out, '"');
+	*to++ = '"';
+	to = put_time(to, time);
+	*to++ = '"';
+	append_until(out, to);
 	return NULL;
 }
 
 static const char *
 encode_boolean(ColumnEncoder *column, Datum value, StringInfo out)
 {
-	appendStringInfoString(out, DatumGetBool(value) ? "true" : "false");
+	if (DatumGetBool(value))
+		append_literal(out, "true");
+	else
+		append_literal(out, "false");
 	return NULL;
 }
 
@@ -311,17 +335,17 @@ encode_array(ColumnEncoder *column, Datum value, StringInfo out)
 	/* the array may name a domain where the state has its base type */
 	deconstruct_array(array, ARR_ELEMTYPE(array), state->length, state->by_value, state->align,
 					  &elements, &nulls, &count);
-	appendStringInfoChar(out, '[');
+	append_char(out, '[');
 	for (int i = 0; i < count && problem == NULL; i++)
 	{
 		if (i > 0)
-			appendStringInfoChar(out, ',');
+			append_char(out, ',');
 		problem = nulls[i] ? "is null, which elements of arrays cannot be" :
 			state->scalar(column, elements[i], out);
 		if (problem != NULL)
 			problem = psprintf("has an element %d that %s", i + 1, problem);
 	}
-	appendStringInfoChar(out, ']');
+	append_char(out, ']');
 	return problem;
 }
 
@@ -335,10 +359,10 @@ encode_record(ColumnEncoder *column, Datum value, StringInfo out)
 	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};
 	Datum	   *values = palloc(desc->natts * sizeof(Datum));
 	bool	   *nulls = palloc(desc->natts * sizeof(bool));
-	const char *separator = "";
+	bool		first = true;
 
 	heap_deform_tuple(&tuple, desc, values, nulls);
-	appendStringInfoChar(out, '{');
+	append_char(out, '{');
 	for (int i = 0; i < desc->natts; i++)
 	{
 		ColumnEncoder *field = &state->fields[i];
@@ -346,13 +370,15 @@ encode_record(ColumnEncoder *column, Datum value, StringInfo out)
 
 		if (field->name == NULL || nulls[i])
 			continue;
-		appendStringInfo(out, "%s%s", separator, state->labels[i]);
-		separator = ",";
+		if (!first)
+			append_char(out, ',');
+		first = false;
+		append_bytes(out, state->labels[i].data, state->labels[i].len);
 		problem = field->encode(field, values[i], out);
 		if (problem != NULL)
 			return psprintf("has a field \"%s\" that %s", field->name, problem);
 	}
-	appendStringInfoChar(out, '}');
+	append_char(out, '}');
 	return NULL;
 }
 
@@ -364,33 +390,62 @@ choose_fields(BigQueryState *state)
 	TupleDesc	desc = state->type.fields;
 
 	state->fields = palloc0(desc->natts * sizeof(ColumnEncoder));
-	state->labels = palloc0(desc->natts * sizeof(char *));
+	state->labels = palloc0(desc->natts * sizeof(StringInfoData));
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(desc, i);
-		StringInfoData label;
+		const char *name = NameStr(attribute->attname);
 
 		if (attribute->attisdropped)
 			continue;
-		state->fields[i].name = pstrdup(NameStr(attribute->attname));
+		state->fields[i].name = pstrdup(name);
 		choose(&state->fields[i], attribute->atttypid, attribute->atttypmod);
-		initStringInfo(&label);
-		escape_json(&label, state->fields[i].name);
-		appendStringInfoChar(&label, ':');
-		state->labels[i] = label.data;
+		initStringInfo(&state->labels[i]);
+		json_append_string(&state->labels[i], name, strlen(name));
+		append_char(&state->labels[i], ':');
+	}
+}
+
+static EncodeValue
+choose_integer(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return text_encode_int2;
+		case INT4OID:
+			return text_encode_int4;
+		case OIDOID:
+			return encode_oid;
+		default:
+			return encode_int8;
+	}
+}
+
+static EncodeValue
+choose_string(BigQueryState *state)
+{
+	switch (state->type.type)
+	{
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+			return encode_text;
+		case CASHOID:
+			return encode_money;
+		default:
+			state->output = *text_output_function(state->type.type);
+			return encode_output;
 	}
 }
 
 static EncodeValue
 choose_scalar(BigQueryState *state)
 {
-	Oid			function;
-	bool		is_varlena;
-
 	switch (state->type.kind)
 	{
 		case BIGQUERY_INTEGER:
-			return encode_integer;
+			return choose_integer(state->type.type);
 		case BIGQUERY_NUMERIC:
 		case BIGQUERY_BIGNUMERIC:
 			return encode_numeric;
@@ -416,11 +471,7 @@ choose_scalar(BigQueryState *state)
 		case BIGQUERY_STRING:
 			break;
 	}
-	if (state->type.type == CASHOID)
-		return encode_money;
-	getTypeOutputInfo(state->type.type, &function, &is_varlena);
-	fmgr_info(function, &state->output);
-	return encode_string;
+	return choose_string(state);
 }
 
 static void
@@ -432,6 +483,7 @@ choose(ColumnEncoder *column, Oid type, int32 typmod)
 	column->typmod = typmod;
 	column->state = state;
 	state->type = bigquery_type_of(column->name, type, typmod);
+	state->last_day = text_day_create();
 	state->scalar = choose_scalar(state);
 	column->encode = state->scalar;
 	if (state->type.repeated)

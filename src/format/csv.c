@@ -9,9 +9,12 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
-#include "utils/lsyscache.h"
 
+#include "core/compat.h"
+#include "format/append.h"
+#include "format/jsonb_text.h"
+#include "format/numeric_bytes.h"
+#include "format/plain_text.h"
 #include "format/value_text.h"
 
 /* ---- texts that never need quotes ---- */
@@ -19,7 +22,7 @@
 static const char *
 encode_bool(ColumnEncoder *column, Datum value, StringInfo out)
 {
-	appendStringInfoChar(out, DatumGetBool(value) ? 't' : 'f');
+	append_char(out, DatumGetBool(value) ? 't' : 'f');
 	return NULL;
 }
 
@@ -40,14 +43,14 @@ encode_float8(ColumnEncoder *column, Datum value, StringInfo out)
 static const char *
 encode_numeric(ColumnEncoder *column, Datum value, StringInfo out)
 {
-	(void) text_append_numeric(out, value);
+	(void) numeric_append_text(out, value);
 	return NULL;
 }
 
 static const char *
 encode_time(ColumnEncoder *column, Datum value, StringInfo out)
 {
-	text_append_time(out, value, column->type, TIME_SQL);
+	text_append_time(out, value, column->type, TIME_SQL, column->state);
 	return NULL;
 }
 
@@ -60,38 +63,52 @@ encode_uuid(ColumnEncoder *column, Datum value, StringInfo out)
 
 /* ---- texts that may ---- */
 
-static bool
-needs_quotes(const char *bytes, size_t length)
+static const SpecialBytes special = {{',', '"', '\n', '\r'}, false};
+
+/* From its last byte on, so that nothing is overwritten before it is moved. */
+static void
+quote_field(char *field, size_t length, size_t nquotes)
 {
-	/* an empty text is quoted, to be told from null */
-	if (length == 0)
-		return true;
+	char	   *from = field + length;
+	char	   *to = from + nquotes + 2;
+
+	*--to = '"';
+	while (from > field)
+	{
+		char		byte = *--from;
+
+		*--to = byte;
+		if (byte == '"')
+			*--to = '"';
+	}
+	*--to = '"';
+}
+
+/* The field that begins at "start" is complete, and not plain. */
+static void
+quote(StringInfo out, int start)
+{
+	size_t		length = out->len - start;
+	size_t		nquotes = 0;
+
 	for (size_t i = 0; i < length; i++)
-		if (bytes[i] == ',' || bytes[i] == '"' || bytes[i] == '\n' || bytes[i] == '\r')
-			return true;
-	return false;
+		nquotes += out->data[start + i] == '"';
+	quote_field(append_room(out, nquotes + 2) - length, length, nquotes);
+	out->len += nquotes + 2;
 }
 
 void
 csv_append(StringInfo out, const char *bytes, size_t length)
 {
-	const char *end = bytes + length;
-	const char *quote;
+	char	   *to = append_room(out, length);
+	int			start = out->len;
 
-	if (!needs_quotes(bytes, length))
-	{
-		appendBinaryStringInfo(out, bytes, length);
+	out->len += length;
+	/* an empty text is quoted, to be told from null */
+	if (likely(length > 0 && plain_copy(to, bytes, length, special)))
 		return;
-	}
-	appendStringInfoCharMacro(out, '"');
-	while ((quote = memchr(bytes, '"', end - bytes)) != NULL)
-	{
-		appendBinaryStringInfo(out, bytes, quote + 1 - bytes);
-		appendStringInfoCharMacro(out, '"');
-		bytes = quote + 1;
-	}
-	appendBinaryStringInfo(out, bytes, end - bytes);
-	appendStringInfoCharMacro(out, '"');
+	memcpy(to, bytes, length);
+	quote(out, start);
 }
 
 /* json's bytes are a text's, too */
@@ -107,12 +124,11 @@ encode_text(ColumnEncoder *column, Datum value, StringInfo out)
 static const char *
 encode_jsonb(ColumnEncoder *column, Datum value, StringInfo out)
 {
-	Jsonb	   *document = DatumGetJsonbP(value);
-	StringInfoData text;
+	int			start = out->len;
 
-	initStringInfo(&text);
-	(void) JsonbToCString(&text, &document->root, VARSIZE(document));
-	csv_append(out, text.data, text.len);
+	jsonb_append_text(out, value);
+	if (!plain_text(out->data + start, out->len - start, special))
+		quote(out, start);
 	return NULL;
 }
 
@@ -125,11 +141,7 @@ encode_output(ColumnEncoder *column, Datum value, StringInfo out)
 	return NULL;
 }
 
-static const struct
-{
-	Oid			type;
-	EncodeValue encode;
-}			encoders[] = {
+static const TypeEncoder encoders[] = {
 	{INT2OID, text_encode_int2}, {INT4OID, text_encode_int4}, {INT8OID, text_encode_int8},
 	{BOOLOID, encode_bool}, {FLOAT4OID, encode_float4}, {FLOAT8OID, encode_float8},
 	{NUMERICOID, encode_numeric}, {DATEOID, encode_time}, {TIMESTAMPOID, encode_time},
@@ -141,12 +153,7 @@ static const struct
 void
 csv_choose(ColumnEncoder *column, Form_pg_attribute attribute)
 {
-	column->name = pstrdup(NameStr(attribute->attname));
-	column->type = getBaseType(attribute->atttypid);
-	column->typmod = attribute->atttypmod;
-	for (int i = 0; i < lengthof(encoders); i++)
-		if (encoders[i].type == column->type)
-			column->encode = encoders[i].encode;
+	text_choose(column, attribute, encoders, lengthof(encoders));
 	if (column->encode == NULL)
 	{
 		column->encode = encode_output;

@@ -6,7 +6,11 @@
  */
 #include "format/json_text.h"
 
-/* What stands behind the backslash; 'u' for all that has no letter, 0 for what stays as it is. */
+#include "core/json_scan.h"
+#include "format/append.h"
+#include "format/plain_text.h"
+
+/* What stands behind the backslash; 'u' for all that has no letter. */
 static char
 escape_of(unsigned char byte)
 {
@@ -26,34 +30,59 @@ escape_of(unsigned char byte)
 		case '\\':
 			return byte;
 		default:
-			return byte < ' ' ? 'u' : 0;
+			return 'u';
+	}
+}
+
+static void
+append_escaped(StringInfo out, unsigned char byte)
+{
+	static const char hex[] = "0123456789abcdef";
+	char	   *to = append_room(out, 6);
+
+	*to++ = '\\';
+	*to++ = escape_of(byte);
+	if (to[-1] == 'u')
+	{
+		*to++ = '0';
+		*to++ = '0';
+		*to++ = hex[byte >> 4];
+		*to++ = hex[byte & 15];
+	}
+	append_until(out, to);
+}
+
+/* A string that has something to be escaped. */
+static void
+append_escaping(StringInfo out, const char *bytes, const char *end)
+{
+	while (bytes < end)
+	{
+		const char *stop = json_string_stop(bytes, end);
+
+		append_bytes(out, bytes, stop - bytes);
+		if (stop < end)
+			append_escaped(out, *stop++);
+		bytes = stop;
 	}
 }
 
 void
 json_append_string(StringInfo out, const char *bytes, size_t length)
 {
-	const char *end = bytes + length;
-	const char *start = bytes;
+	static const SpecialBytes special = {{'"', '"', '\\', '\\'}, true};
+	char	   *to = append_room(out, length + 2);
 
-	appendStringInfoCharMacro(out, '"');
-	for (; bytes < end; bytes++)
+	*to = '"';
+	if (likely(plain_copy(to + 1, bytes, length, special)))
 	{
-		unsigned char byte = *bytes;
-		char		escape;
-
-		if (likely(byte >= ' ' && byte != '"' && byte != '\\'))
-			continue;
-		escape = escape_of(byte);
-		appendBinaryStringInfo(out, start, bytes - start);
-		appendStringInfoCharMacro(out, '\\');
-		appendStringInfoCharMacro(out, escape);
-		if (escape == 'u')
-			appendStringInfo(out, "%04x", byte);
-		start = bytes + 1;
+		to[length + 1] = '"';
+		out->len += length + 2;
+		return;
 	}
-	appendBinaryStringInfo(out, start, end - start);
-	appendStringInfoCharMacro(out, '"');
+	out->len++;
+	append_escaping(out, bytes, bytes + length);
+	append_char(out, '"');
 }
 
 static void

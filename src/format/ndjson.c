@@ -12,17 +12,22 @@
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
 #include "core/compat.h"
+#include "format/append.h"
 #include "format/json_text.h"
+#include "format/jsonb_text.h"
+#include "format/numeric_bytes.h"
 #include "format/value_text.h"
 
 static const char *
 encode_bool(ColumnEncoder *column, Datum value, StringInfo out)
 {
-	appendStringInfoString(out, DatumGetBool(value) ? "true" : "false");
+	if (DatumGetBool(value))
+		append_literal(out, "true");
+	else
+		append_literal(out, "false");
 	return NULL;
 }
 
@@ -30,7 +35,7 @@ encode_bool(ColumnEncoder *column, Datum value, StringInfo out)
 static void
 quote_from(StringInfo out, int start)
 {
-	appendStringInfoString(out, "\"\"");
+	append_literal(out, "\"\"");
 	memmove(out->data + start + 1, out->data + start, out->len - start - 2);
 	out->data[start] = '"';
 }
@@ -60,7 +65,7 @@ encode_numeric(ColumnEncoder *column, Datum value, StringInfo out)
 {
 	int			start = out->len;
 
-	if (!text_append_numeric(out, value))
+	if (!numeric_append_text(out, value))
 		quote_from(out, start);
 	return NULL;
 }
@@ -68,18 +73,18 @@ encode_numeric(ColumnEncoder *column, Datum value, StringInfo out)
 static const char *
 encode_time(ColumnEncoder *column, Datum value, StringInfo out)
 {
-	appendStringInfoChar(out, '"');
-	text_append_time(out, value, column->type, TIME_JSON);
-	appendStringInfoChar(out, '"');
+	append_char(out, '"');
+	text_append_time(out, value, column->type, TIME_JSON, column->state);
+	append_char(out, '"');
 	return NULL;
 }
 
 static const char *
 encode_uuid(ColumnEncoder *column, Datum value, StringInfo out)
 {
-	appendStringInfoChar(out, '"');
+	append_char(out, '"');
 	text_append_uuid(out, value);
-	appendStringInfoChar(out, '"');
+	append_char(out, '"');
 	return NULL;
 }
 
@@ -92,23 +97,26 @@ encode_text(ColumnEncoder *column, Datum value, StringInfo out)
 	return NULL;
 }
 
+static void
+append_in_one_line(StringInfo out, const text *json)
+{
+	int			start = out->len;
+
+	append_bytes(out, VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json));
+	json_in_one_line(out->data + start, out->len - start);
+}
+
 static const char *
 encode_json(ColumnEncoder *column, Datum value, StringInfo out)
 {
-	text	   *bytes = DatumGetTextPP(value);
-	int			start = out->len;
-
-	appendBinaryStringInfo(out, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-	json_in_one_line(out->data + start, out->len - start);
+	append_in_one_line(out, DatumGetTextPP(value));
 	return NULL;
 }
 
 static const char *
 encode_jsonb(ColumnEncoder *column, Datum value, StringInfo out)
 {
-	Jsonb	   *document = DatumGetJsonbP(value);
-
-	(void) JsonbToCString(out, &document->root, VARSIZE(document));
+	jsonb_append_text(out, value);
 	return NULL;
 }
 
@@ -126,11 +134,7 @@ encode_output(ColumnEncoder *column, Datum value, StringInfo out)
 static const char *
 encode_by_server(ColumnEncoder *column, Datum value, StringInfo out)
 {
-	text	   *bytes = DatumGetTextPP(FunctionCall1(column->state, value));
-	int			start = out->len;
-
-	appendBinaryStringInfo(out, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-	json_in_one_line(out->data + start, out->len - start);
+	append_in_one_line(out, DatumGetTextPP(FunctionCall1(column->state, value)));
 	return NULL;
 }
 
@@ -155,11 +159,7 @@ server_decides(Oid type)
 		type == ANYARRAYOID || type == RECORDARRAYOID || type_is_rowtype(type);
 }
 
-static const struct
-{
-	Oid			type;
-	EncodeValue encode;
-}			encoders[] = {
+static const TypeEncoder encoders[] = {
 	{INT2OID, text_encode_int2}, {INT4OID, text_encode_int4}, {INT8OID, text_encode_int8},
 	{BOOLOID, encode_bool}, {FLOAT4OID, encode_float4}, {FLOAT8OID, encode_float8},
 	{NUMERICOID, encode_numeric}, {DATEOID, encode_time}, {TIMESTAMPOID, encode_time},
@@ -171,12 +171,7 @@ static const struct
 void
 ndjson_choose(ColumnEncoder *column, Form_pg_attribute attribute)
 {
-	column->name = pstrdup(NameStr(attribute->attname));
-	column->type = getBaseType(attribute->atttypid);
-	column->typmod = attribute->atttypmod;
-	for (int i = 0; i < lengthof(encoders); i++)
-		if (encoders[i].type == column->type)
-			column->encode = encoders[i].encode;
+	text_choose(column, attribute, encoders, lengthof(encoders));
 	if (column->encode != NULL)
 		return;
 	if (server_decides(column->type))

@@ -1,16 +1,19 @@
 /*
  * numeric_bytes.c
- *	  A decimal number's text as the bytes of a numeric datum.
+ *	  A decimal number's text as the bytes of a numeric datum, and back.
  *
  * The format is the one of tables on disk, the same in all versions: a varlena header; one or two
  * 16-bit words with sign, display scale and weight; digits to the base of 10000, the first and
- * the last of them not zero, each two bytes.
+ * the last of them not zero, each two bytes.  What is no number has one word and no digits.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
 #include "format/numeric_bytes.h"
 
+#include "fmgr.h"
+
 #include "core/compat.h"
+#include "format/append.h"
 
 #define BASE_DIGITS			4	/* decimal digits in a digit to the base of 10000 */
 
@@ -24,6 +27,14 @@
 #define SHORT_WEIGHT_MAX	63
 #define SHORT_WEIGHT_MIN	(-64)
 #define SHORT_WEIGHT_MASK	0x007F	/* seven bits, two's complement */
+
+#define KIND_MASK			0xC000	/* long and positive, long and negative, short, no number */
+#define NO_NUMBER			0xC000
+#define NO_NUMBER_MASK		0xF000	/* tells which one it is; else not a number at all */
+#define NO_NUMBER_INFINITY	0xD000
+#define NO_NUMBER_NEGATIVE	0xF000
+
+/* ---- from text ---- */
 
 /* The significant digits of a number: from its first to its last digit that is not zero. */
 typedef struct Significant
@@ -186,4 +197,123 @@ numeric_bytes_write(char *to, const JsonNumber *number)
 	at = write_digits(at, &significant, head);
 	SET_VARSIZE(to, at - to);
 	return at - to;
+}
+
+/* ---- to text ---- */
+
+/* A number as it is stored. */
+typedef struct Stored
+{
+	bool		negative;
+	int			scale;			/* decimal digits to show behind the point */
+	int			weight;			/* of the first base digit, in base digits */
+	int			ndigits;
+	const char *digits;			/* not aligned */
+} Stored;
+
+static inline uint16
+read_word(const char *at)
+{
+	uint16		word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+static void
+read_stored(const char *bytes, size_t size, Stored *number)
+{
+	uint16		word = read_word(bytes);
+	size_t		header = sizeof(uint16);
+
+	if (word & SHORT_FORM)
+	{
+		number->negative = (word & SHORT_NEGATIVE) != 0;
+		number->scale = word >> SHORT_SCALE_SHIFT & SHORT_SCALE_MAX;
+		number->weight = word & SHORT_WEIGHT_MASK;
+		if (number->weight > SHORT_WEIGHT_MAX)
+			number->weight -= SHORT_WEIGHT_MASK + 1;
+	}
+	else
+	{
+		number->negative = (word & LONG_NEGATIVE) != 0;
+		number->scale = word & LONG_SCALE_MAX;
+		number->weight = (int16) read_word(bytes + header);
+		header += sizeof(uint16);
+	}
+	number->ndigits = (size - header) / sizeof(uint16);
+	number->digits = bytes + header;
+}
+
+/* The base digit of that place, from 0; beyond those stored all are zero. */
+static inline uint32
+base_digit(const Stored *number, int place)
+{
+	return place >= 0 && place < number->ndigits ?
+		read_word(number->digits + place * sizeof(uint16)) : 0;
+}
+
+static char *
+put_integers(char *to, const Stored *number)
+{
+	uint32		first = base_digit(number, 0);
+	char		padded[BASE_DIGITS];
+	int			skip = first >= 1000 ? 0 : first >= 100 ? 1 : first >= 10 ? 2 : 3;
+
+	if (number->weight < 0)
+	{
+		*to++ = '0';
+		return to;
+	}
+	(void) put_four_digits(padded, first);
+	memcpy(to, padded + skip, BASE_DIGITS - skip);
+	to += BASE_DIGITS - skip;
+	for (int place = 1; place <= number->weight; place++)
+		to = put_four_digits(to, base_digit(number, place));
+	return to;
+}
+
+/* May write a few digits more than there are to be, which the next ones overwrite. */
+static char *
+put_fractions(char *to, const Stored *number)
+{
+	char	   *end = to + 1 + number->scale;
+
+	if (number->scale == 0)
+		return to;
+	*to++ = '.';
+	for (int place = number->weight + 1; to < end; place++)
+		to = put_four_digits(to, base_digit(number, place));
+	return end;
+}
+
+static bool
+append_no_number(StringInfo out, uint16 word)
+{
+	if ((word & NO_NUMBER_MASK) == NO_NUMBER_NEGATIVE)
+		append_literal(out, "-Infinity");
+	else if ((word & NO_NUMBER_MASK) == NO_NUMBER_INFINITY)
+		append_literal(out, "Infinity");
+	else
+		append_literal(out, "NaN");
+	return false;
+}
+
+bool
+numeric_append_text(StringInfo out, Datum value)
+{
+	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
+	uint16		word = read_word(VARDATA_ANY(datum));
+	Stored		number;
+	char	   *to;
+
+	if (unlikely((word & KIND_MASK) == NO_NUMBER))
+		return append_no_number(out, word);
+	read_stored(VARDATA_ANY(datum), VARSIZE_ANY_EXHDR(datum), &number);
+	to = append_room(out, (Max(number.weight, 0) + 1) * BASE_DIGITS + number.scale + 2);
+	if (number.negative)
+		*to++ = '-';
+	to = put_integers(to, &number);
+	append_until(out, put_fractions(to, &number));
+	return true;
 }

@@ -21,8 +21,9 @@ typedef enum RowFormat
 typedef struct ColumnEncoder ColumnEncoder;
 
 /*
- * Appends one value that is not null.  NULL, or why the file's reader would refuse, round or
- * change it: a clause such as "is out of range for NUMERIC"; then what was appended is dropped.
+ * Appends one value that is not null, without a zero byte behind it.  NULL, or why the file's
+ * reader would refuse, round or change it: a clause such as "is out of range for NUMERIC"; then
+ * what was appended is dropped.
  */
 typedef const char *(*EncodeValue) (ColumnEncoder *column, Datum value, StringInfo out);
 

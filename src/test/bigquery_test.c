@@ -19,6 +19,7 @@
 #include "utils/json.h"
 #include "utils/rel.h"
 
+#include "format/append.h"
 #include "format/row_encoder.h"
 #include "warehouse/bigquery_growth.h"
 #include "warehouse/bigquery_json_value.h"
@@ -59,7 +60,7 @@ encode_value(ColumnEncoder *column, uint64 row, int number, const char **problem
 
 	initStringInfo(&out);
 	*problem = is_null ? NULL : column->encode(column, value, &out);
-	return is_null || *problem != NULL ? NULL : out.data;
+	return is_null || *problem != NULL ? NULL : append_ended(&out, 0);
 }
 
 Datum

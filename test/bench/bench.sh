@@ -42,4 +42,4 @@ dataops.file_root = '$server/lake'
 dataops.network_limit = 'http://127.0.0.1, 127.0.0.0/8'" "$top/test/cluster.sh" "$server" "$build/stage" start
 
 /usr/bin/python3 "$top/test/bench/run.py" --psql "$bin/psql" --socket "$server" --api "$build/api" --scratch "$home" \
-	--records "${RECORDS:-300000}" --rounds "${ROUNDS:-3}" --only "${ONLY:-}" --report "$top/docs/benchmarks.md"
+	--lake "$server/lake" --records "${RECORDS:-300000}" --rounds "${ROUNDS:-3}" --only "${ONLY:-}" --report "$top/docs/benchmarks.md"

@@ -18,10 +18,11 @@ class Failure(Exception):
 
 
 def cpu_seconds(pid):
-    """User and system time of a process; its name may hold blanks, so count from its closing parenthesis."""
+    """User and system time of a process and of its children that have ended; its name may hold blanks, so count from
+    its closing parenthesis."""
     with open(f"/proc/{pid}/stat") as stat:
         fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    return sum(map(int, fields[11:15])) / TICKS
 
 
 def private_mb(pid):
@@ -90,8 +91,8 @@ class MemorySampler(threading.Thread):
 class Bench:
     """The server under test, the API beside it, and how much is asked of them."""
 
-    def __init__(self, psql, socket, api, scratch, records, rounds):
-        self.psql, self.socket, self.api, self.scratch = psql, socket, api, scratch
+    def __init__(self, psql, socket, api, scratch, lake, records, rounds):
+        self.psql, self.socket, self.api, self.scratch, self.lake = psql, socket, api, scratch, lake
         self.records, self.rounds = records, rounds
         self.server = subprocess.Popen([api, "serve", str(records)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        text=True)

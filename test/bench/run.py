@@ -5,12 +5,13 @@ import os
 import re
 import sys
 
+import export
 import landing
 import steps
 import transform
 from harness import Bench, Failure
 
-SUBJECTS = {"landing": landing.run, "models": transform.run, "steps": steps.run}
+SUBJECTS = {"landing": landing.run, "models": transform.run, "export": export.run, "steps": steps.run}
 
 PREPARE_SERVER = """
 CREATE ROLE analyst LOGIN;
@@ -51,7 +52,7 @@ def head(bench):
 
 def arguments():
     parser = argparse.ArgumentParser()
-    for name in ("psql", "socket", "api", "scratch", "report"):
+    for name in ("psql", "socket", "api", "scratch", "lake", "report"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--records", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
@@ -67,7 +68,8 @@ def arguments():
 
 def main():
     options = arguments()
-    bench = Bench(options.psql, options.socket, options.api, options.scratch, options.records, options.rounds)
+    bench = Bench(options.psql, options.socket, options.api, options.scratch, options.lake, options.records,
+                  options.rounds)
     try:
         bench.sql(PREPARE_SERVER, role="postgres", database="postgres")
         bench.sql(f"CREATE SERVER api FOREIGN DATA WRAPPER dataops_http OPTIONS (url '{bench.url}');")

@@ -77,6 +77,47 @@ SELECT format, count(*), count(*) FILTER (WHERE enc.file(q, format) = enc.server
 FROM unnest('{ndjson,csv}'::text[]) format, pg_attribute, LATERAL (SELECT format('SELECT %I FROM enc.value ORDER BY n', attname)) v(q)
 WHERE attrelid = 'enc.value'::regclass AND attnum > 0 GROUP BY format ORDER BY format;
 
+\echo == thousands of values of each type, from hashes: of every length and size, and stored in every way
+CREATE FUNCTION enc.h(n int, seed int) RETURNS int8 LANGUAGE sql IMMUTABLE RETURN hashint8extended(n, seed);
+CREATE FUNCTION enc.fraction(n int, seed int) RETURNS float8 LANGUAGE sql IMMUTABLE RETURN (enc.h(n, seed) >> 12) / 4503599627370496.0::float8;
+CREATE TABLE enc.many AS SELECT n, (enc.h(n, 1) >> (48 + n % 16))::int2 AS i2, (enc.h(n, 2) >> (32 + n % 32))::int4 AS i4, enc.h(n, 3) >> (n % 64) AS i8,
+    ((1 + enc.fraction(n, 4)) * power(2::float8, -1074 + n % 2098)) AS f8, (1 + enc.fraction(n, 5))::float8 * (n % 1000) AS f8_short,
+    ((1 + enc.fraction(n, 6)) * power(2::float8, -149 + n % 276))::float4 AS f4,
+    round(enc.h(n, 7)::numeric * (10::numeric ^ (n % 80 - 40)), n % 50) AS num, (enc.h(n, 8) % 10)::numeric(1000, 900) * (10::numeric ^ -(n % 900)) AS num_small,
+    ('-' || n % 7 || 'e' || n % 300)::numeric AS num_round,
+    date '2000-01-01' + (enc.h(n, 9) % 2400000)::int AS d,
+    timestamp '2000-01-01' + (enc.h(n, 10) % 200000000000000000) * interval '1 microsecond' AS ts,
+    timestamptz '0001-01-01 00:00+00' + (enc.h(n, 11) >> (n % 64)) % 148000000000000000 * interval '1 microsecond' AS tz,
+    md5(n::text)::uuid AS u,
+    (SELECT string_agg(chr(1 + (enc.h(n, i) & 255)::int), '') FROM generate_series(1, n % 40) i) AS t,
+    overlay(repeat('x', n / 40 % 40) placing chr((ARRAY[34, 92, 44, 10, 13, 9, 31, 32, 127, 233])[1 + n / 1600 % 10]) from 1 + n % 40 for 1) AS one_special,
+    jsonb_build_object(coalesce(chr(1 + (enc.h(n, 12) & 255)::int), ''), enc.h(n, 13), 'deep', jsonb_build_array(n % 2 = 0, NULL, round(enc.fraction(n, 14)::numeric, n % 20),
+        jsonb_build_object(), jsonb_build_array(), md5(n::text), jsonb_build_object('', repeat('"', n % 9))), repeat('k', n % 200), '') AS jb
+    FROM generate_series(0, 16000) n;
+INSERT INTO enc.many (n, jb) SELECT n, jsonb_object_agg('key ' || i, enc.h(n, i) >> (i % 64)) || jsonb_build_object('list', jsonb_agg(to_jsonb(i::text) || to_jsonb(enc.h(n, i))))
+    FROM generate_series(20001, 20100) n, generate_series(1, n % 100 + 1) i GROUP BY n;
+-- stored outside of the row, compressed or not; and in the row compressed
+CREATE TABLE enc.toasted (n int, t text, j json, jb jsonb, num numeric);
+ALTER TABLE enc.toasted ALTER t SET STORAGE EXTERNAL, ALTER jb SET STORAGE EXTERNAL, ALTER num SET STORAGE EXTERNAL;
+INSERT INTO enc.toasted SELECT g, x, to_json(x), to_jsonb(x) || '[1, {"a": "b"}]', ('1' || repeat('2345678901', 500 * g) || '.5')::numeric
+    FROM generate_series(1, 3) g, LATERAL (SELECT string_agg(md5(i::text), '"') FROM generate_series(1, 300 * g) i) s(x);
+INSERT INTO enc.toasted SELECT 4, x, to_json(x), to_jsonb(x), repeat('9', 100000)::numeric FROM repeat('long', 100000) x;
+INSERT INTO enc.toasted (n, num) VALUES (5, '1e-16383'), (6, ('-0.' || repeat('1', 16383))::numeric), (7, 10::numeric ^ 131071), (8, '-0.00'), (9, 10000), (10, 0.0001), (11, 99990000);
+INSERT INTO enc.toasted (n, jb) VALUES (5, '1e-300'), (6, '-0'), (7, '[]'), (8, '{}'), (9, '"\u0001\u001f\\\"\/\b"'), (10, '[[[[]]], {"": {}}]'), (11, 'false'),
+    (12, (repeat('[', 2000) || repeat(']', 2000))::jsonb);
+-- dates and times at the edges of the years that have four digits, and of what there is
+CREATE TABLE enc.edge (n serial, d date, ts timestamp, tz timestamptz);
+INSERT INTO enc.edge (d) SELECT d FROM unnest('{0001-01-01 BC,0001-12-31 BC,0001-01-01,9999-12-31,10000-01-01,1999-12-31,2000-01-01,4713-11-24 BC,5874897-12-31,1900-02-28,1900-03-01}'::date[]) d;
+INSERT INTO enc.edge (ts, tz) SELECT ts, ts AT TIME ZONE 'UTC' FROM unnest('{0001-12-31 23:59:59.999999 BC,0001-01-01 00:00:00,9999-12-31 23:59:59.999999,10000-01-01 00:00:00,
+    1999-12-31 23:59:59.999999,2000-01-01 00:00:00,2000-01-01 00:00:00.000001,1999-12-31 00:00:00,4714-11-24 00:00:00 BC,294276-12-31 23:59:59.999999,2024-02-29 09:05:03.010203,
+    2024-02-29 23:59:59.1,2024-02-29 00:00:00.12,2024-02-29 12:34:56.123,2024-02-29 12:34:56.1234,2024-02-29 12:34:56.12345,2024-02-29 12:34:56.100001}'::timestamp[]) ts;
+SELECT relation, format, count(*) AS columns,
+       string_agg(attname, ', ' ORDER BY attnum) FILTER (WHERE enc.file(q, format) <> enc.server_file(q, format)) AS different
+FROM unnest('{enc.many,enc.toasted,enc.edge}'::regclass[]) relation, unnest('{ndjson,csv}'::text[]) format, pg_attribute,
+     LATERAL (SELECT format('SELECT %I FROM %s ORDER BY n', attname, relation)) v(q)
+WHERE attrelid = relation AND attnum > 0 GROUP BY relation, format ORDER BY relation::text, format;
+SELECT count(DISTINCT i8), count(DISTINCT f8), count(DISTINCT num), count(DISTINCT tz), count(DISTINCT t), count(DISTINCT one_special), count(DISTINCT jb) FROM enc.many;
+
 \echo == records without a table, json with line breaks stays one line
 SELECT convert_from(content, 'UTF8') FROM dataops._test_parts(E'SELECT 1 AS a, ROW(1, ''x'') AS r, ''{"a":\n1,\r\n "b": [\n]}''::json AS j, ARRAY[E''[\n]''::json] AS ja', 'ndjson');
 SELECT convert_from(content, 'UTF8') FROM dataops._test_parts('SELECT 1 AS a', 'csv');
@@ -109,3 +150,20 @@ SELECT * FROM dataops._test_parts('SELECT 1/0 AS n', 'ndjson');
 SELECT * FROM dataops._test_parts('DELETE FROM enc.value', 'ndjson');
 SET client_min_messages = warning;
 DROP SCHEMA enc CASCADE;
+
+\echo == in a database of another encoding the files are UTF-8 all the same
+\set ON_ERROR_STOP on
+\set database :DBNAME
+CREATE DATABASE dataops_latin1 TEMPLATE template0 ENCODING LATIN1 LOCALE 'C';
+\connect dataops_latin1 postgres
+CREATE EXTENSION dataops;
+CREATE TABLE word (n serial, "größe" text, j jsonb, jt json);
+INSERT INTO word ("größe") SELECT DISTINCT 'von ' || chr(i) || repeat(chr(i), i / 10) || ' bis' FROM generate_series(1, 255) i;
+UPDATE word SET j = jsonb_build_object("größe", "größe"), jt = json_build_object("größe", E'a\n');
+SELECT count(*) AS rows, bool_and(content = (SELECT string_agg(convert_to(row_to_json(w)::text || E'\n', 'UTF8'), '' ORDER BY n) FROM word w)) AS ndjson
+FROM word, dataops._test_parts('SELECT * FROM word ORDER BY n', 'ndjson');
+SELECT current_setting('dataops.file_root') || '/latin1.csv' AS file \gset
+COPY (SELECT * FROM word ORDER BY n) TO :'file' (FORMAT csv, HEADER, ENCODING 'UTF8');
+SELECT content = pg_read_binary_file(:'file') AS csv FROM dataops._test_parts('SELECT * FROM word ORDER BY n', 'csv');
+\connect :database postgres
+DROP DATABASE dataops_latin1;
