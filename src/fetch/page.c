@@ -10,6 +10,7 @@
 
 #include "miscadmin.h"
 #include "port/pg_crc32c.h"
+#include "utils/memutils.h"
 
 #include "core/cutter.h"
 #include "core/error.h"
@@ -339,6 +340,25 @@ read_next(BodyReading *reading)
 	reading->page->facts.link = page_link_next(http_header(reading->response, "Link"));
 }
 
+/* A body was read to its end. */
+static void
+judge_body(BodyReading *reading, bool lines)
+{
+	PageReading *page = reading->page;
+
+	if (page->bytes == 0)
+	{
+		if (reading->response->status != 204)
+			set_problem(page, pstrdup("the answer is empty"), reading->response->unbounded, NULL);
+		page->facts.link = page_link_next(http_header(reading->response, "Link"));
+		return;
+	}
+	if (!lines)
+		check_found(reading);
+	if (page->problem == NULL)
+		read_next(reading);
+}
+
 PageReading
 page_read(const SourceSpec *source, HttpResponse *response, RecordReceiver receiver, void *arg)
 {
@@ -347,26 +367,18 @@ page_read(const SourceSpec *source, HttpResponse *response, RecordReceiver recei
 	bool		lines = is_lines(http_header(response, "Content-Type"));
 	PageReading page = {0};
 	BodyReading reading = {source, response, receiver, arg, NULL, &page};
+	/* a cutter keeps room for the longest record, which nobody needs when its page lands */
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "dataops cutter",
+												 ALLOCSET_DEFAULT_SIZES);
 
 	INIT_CRC32C(reading.crc);
-	reading.cutter = lines ? cutter_create_lines(CurrentMemoryContext, &limits) :
-		cutter_create(CurrentMemoryContext, source->records, wanted, wanted[0] != NULL ? 1 : 0,
-					  &limits);
+	reading.cutter = lines ? cutter_create_lines(memory, &limits) :
+		cutter_create(memory, source->records, wanted, wanted[0] != NULL ? 1 : 0, &limits);
 	read_body(&reading);
 	FIN_CRC32C(reading.crc);
 	page.crc32c = reading.crc;
-	if (page.problem != NULL)
-		return page;
-	if (page.bytes == 0)
-	{
-		if (response->status != 204)
-			set_problem(&page, pstrdup("the answer is empty"), response->unbounded, NULL);
-		page.facts.link = page_link_next(http_header(response, "Link"));
-		return page;
-	}
-	if (!lines)
-		check_found(&reading);
 	if (page.problem == NULL)
-		read_next(&reading);
+		judge_body(&reading, lines);
+	MemoryContextDelete(memory);
 	return page;
 }
