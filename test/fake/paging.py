@@ -167,6 +167,14 @@ def by_window(request, reply, _state):
     reply.json(items.body(items.slice(start, size)), headers=headers)
 
 
+@route("/items/unreadable")
+def unreadable_next(request, reply, _state):
+    """A page whose next one cannot be told; how= bytes (no UTF-8), nul, surrogate, long."""
+    following = {"bytes": b"/items/three?\xff", "nul": b"/items?a=\\u0000", "surrogate": b"/items?a=\\ud800",
+                 "long": b"/items?a=" + b"x" * 70000}[request.query["how"]]
+    reply.send(b'{"data":[{"id":1}],"next":"' + following + b'"}')
+
+
 @route("/items/bulk")
 def in_bulk(request, reply, _state):
     """Many records, or long ones: page= from 1, per_page=, total=, and bytes= of text in each (20).
