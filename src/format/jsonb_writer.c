@@ -227,11 +227,14 @@ write_array(JsonbWriter *writer, uint32 index)
 static bool
 write_scalar_root(JsonbWriter *writer)
 {
+	size_t		start = writer->used;
 	uint32		total = 0;
 	size_t		entries;
 
-	return begin_container(writer, JB_FARRAY | JB_FSCALAR | 1, 1, &entries) &&
-		write_child(writer, 0, entries, 0, &total);
+	if (!begin_container(writer, JB_FARRAY | JB_FSCALAR | 1, 1, &entries) ||
+		!write_child(writer, 0, entries, 0, &total))
+		return false;
+	return writer->used - start <= JENTRY_OFFLENMASK || refuse_size(writer);
 }
 
 static inline KeyRank

@@ -38,6 +38,7 @@ archive_page(LineFile *file, Records *records)
 		int			start = file->lines.len;
 
 		appendBinaryStringInfo(&file->lines, bytes, length);
+		records_release(records);
 		json_in_one_line(file->lines.data + start, length);
 		appendStringInfoChar(&file->lines, '\n');
 		line_file_end_line(file);

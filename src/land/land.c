@@ -303,6 +303,7 @@ insert_page(LandSink *sink, BatchRow *row, LandPage *page, RawInsert *insert)
 		CHECK_FOR_INTERRUPTS();
 		if (jsonb_write(sink->writer, record.raw, record.length, &value, &why))
 		{
+			records_release(page->records);
 			raw_insert_row(insert, record.page, record.ordinal, value);
 			row->records++;
 		}

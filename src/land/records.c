@@ -7,8 +7,11 @@
 #include "land/records.h"
 
 #include "lib/stringinfo.h"
+#include "utils/memutils.h"
 
 #include "core/spool.h"
+
+#define KEPT_BYTES	(64 * 1024)
 
 struct Records
 {
@@ -90,6 +93,19 @@ records_next(Records *records, const char **bytes, size_t *length)
 	memcpy(&size, head, sizeof(size));
 	*length = size;
 	return take(records, size, bytes);
+}
+
+void
+records_release(Records *records)
+{
+	MemoryContext previous;
+
+	if (records->joined.maxlen <= KEPT_BYTES)
+		return;
+	previous = MemoryContextSwitchTo(GetMemoryChunkContext(records));
+	pfree(records->joined.data);
+	initStringInfo(&records->joined);
+	MemoryContextSwitchTo(previous);
 }
 
 int64

@@ -24,6 +24,9 @@ extern void records_rewind(Records *records);
 /* The next record, good until the next call; false at the end. */
 extern bool records_next(Records *records, const char **bytes, size_t *length);
 
+/* What records_next() gave is not needed any more: gives back the memory that a long one took. */
+extern void records_release(Records *records);
+
 extern int64 records_count(const Records *records);
 
 #endif

@@ -21,6 +21,7 @@
 
 #include "format/append.h"
 #include "format/row_encoder.h"
+#include "warehouse/bigquery_cell.h"
 #include "warehouse/bigquery_growth.h"
 #include "warehouse/bigquery_json_value.h"
 #include "warehouse/bigquery_schema.h"
@@ -28,9 +29,11 @@
 PG_FUNCTION_INFO_V1(dataops_test_bigquery_encode);
 PG_FUNCTION_INFO_V1(dataops_test_bigquery_lines);
 PG_FUNCTION_INFO_V1(dataops_test_bigquery_table);
+PG_FUNCTION_INFO_V1(dataops_test_bigquery_row);
 PGDLLEXPORT Datum dataops_test_bigquery_encode(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum dataops_test_bigquery_lines(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum dataops_test_bigquery_table(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum dataops_test_bigquery_row(PG_FUNCTION_ARGS);
 
 /* ---- values ---- */
 
@@ -182,6 +185,15 @@ dataops_test_bigquery_table(PG_FUNCTION_ARGS)
 	bigquery_put_layout(&out, table);
 	appendStringInfoChar(&out, '}');
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
+}
+
+/* ---- rows ---- */
+
+/* (fields, row), both as in an answer → the row */
+Datum
+dataops_test_bigquery_row(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(bigquery_row(&PG_GETARG_JSONB_P(0)->root, &PG_GETARG_JSONB_P(1)->root));
 }
 
 #endif

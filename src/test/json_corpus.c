@@ -11,7 +11,7 @@
 #include "test/json_corpus.h"
 
 const char *const corpus_kind_names[CORPUS_KINDS] = {
-	"records", "strings", "numbers", "keys", "nested", "space", "mutated"
+	"records", "strings", "numbers", "keys", "nested", "space", "bytes", "mutated"
 };
 
 typedef struct Corpus
@@ -60,6 +60,9 @@ put_unicode_escape(Corpus *corpus)
 		appendStringInfoString(corpus->text, bad[below(corpus, lengthof(bad))]);
 	else if (below(corpus, 2) == 0)
 		appendStringInfoString(corpus->text, edges[below(corpus, lengthof(edges))]);
+	else if (below(corpus, 4) == 0)
+		appendStringInfo(corpus->text, "\\u%04x\\u%04X", 0xd800 + below(corpus, 0x400),
+						 0xdc00 + below(corpus, 0x400));
 	else
 		appendStringInfo(corpus->text, "\\u%04x", below(corpus, 0xd800 - 1) + 1);
 }
@@ -122,17 +125,43 @@ some_digits(Corpus *corpus, int limit)
 		case 1:
 			return below(corpus, 2000) + 1;
 		default:
-			return below(corpus, 40) + 1;
+			return below(corpus, below(corpus, 20) == 0 ? 120 : 40) + 1;
 	}
+}
+
+/* Exponents at the limits of type numeric, of its reader and of a machine word. */
+static void
+put_extreme_exponent(Corpus *corpus)
+{
+	static const char *const exponents[] = {
+		"131071", "131072", "131073", "16382", "16383", "16384", "400", "63", "64", "65", "255",
+		"256", "257", "131000", "1073741822", "1073741823", "1073741824", "2147483647", "2147483648",
+		"4294967296", "9223372036854775808", "99999999999999999999", "0000000000000000000000005"
+	};
+
+	appendStringInfoString(corpus->text, exponents[below(corpus, lengthof(exponents))]);
+}
+
+/* What is nearly a number. */
+static void
+put_bad_number(Corpus *corpus)
+{
+	static const char *const bad[] = {
+		"01", "-01", "00", "-", "+1", "1.", ".5", "-.5", "1.e5", "1e", "1E+", "1e-", "1e5.5", "0x10",
+		"1_000", "1 000", "1,5", "--1", "NaN", "-Infinity", "1f", "\xd9\xa1"
+	};
+
+	appendStringInfoString(corpus->text, bad[below(corpus, lengthof(bad))]);
 }
 
 static void
 put_number(Corpus *corpus)
 {
-	static const int exponents[] = {
-		131071, 131072, 131073, 16382, 16383, 16384, 400, 63, 64, 65, 255, 256, 257, 131000
-	};
-
+	if (corpus->kind == CORPUS_NUMBERS && below(corpus, 400) == 0)
+	{
+		put_bad_number(corpus);
+		return;
+	}
 	if (below(corpus, 3) == 0)
 		appendStringInfoChar(corpus->text, '-');
 	if (below(corpus, 4) == 0)
@@ -150,11 +179,24 @@ put_number(Corpus *corpus)
 		if (below(corpus, 2) == 0)
 			appendStringInfoChar(corpus->text, below(corpus, 2) == 0 ? '-' : '+');
 		if (below(corpus, 10) == 0)
-			appendStringInfo(corpus->text, "%d",
-							 exponents[below(corpus, lengthof(exponents))]);
+			put_extreme_exponent(corpus);
 		else
 			appendStringInfo(corpus->text, "%0*d", below(corpus, 3) + 1, below(corpus, 320));
 	}
+}
+
+/* A key around the lengths at which something could change. */
+static void
+put_long_key(Corpus *corpus)
+{
+	static const int lengths[] = {0, 1, 127, 255, 256, 65535, 65536, 65537, 70000};
+	int			length = lengths[below(corpus, lengthof(lengths))];
+
+	appendStringInfoChar(corpus->text, '"');
+	enlargeStringInfo(corpus->text, length);
+	memset(corpus->text->data + corpus->text->len, 'k', length);
+	corpus->text->len += length;
+	appendStringInfoChar(corpus->text, '"');
 }
 
 static void
@@ -162,6 +204,8 @@ put_key(Corpus *corpus)
 {
 	if (corpus->kind != CORPUS_KEYS)
 		put_string(corpus, 12);
+	else if (below(corpus, 1000) == 0)
+		put_long_key(corpus);
 	else if (below(corpus, 3) == 0)
 		appendStringInfo(corpus->text, "\"k%d\"", below(corpus, 30));
 	else if (below(corpus, 10) == 0)
@@ -303,14 +347,53 @@ corpus_mutate(pg_prng_state *random, StringInfo text)
 	}
 }
 
+/* Puts bytes that are no JSON at a place, or behind the end. */
+static void
+put_bad_bytes(Corpus *corpus)
+{
+	static const struct
+	{
+		const char *bytes;
+		int			length;
+	}			bad[] = {
+		{"\xef\xbb\xbf", 3}, {"\xff\xfe", 2}, {"\0", 1}, {"\x80", 1}, {"\xc3", 1}, {"\xc0\xaf", 2},
+		{"\xe0\x80\x80", 3}, {"\xe6\x97", 2}, {"\xed\xa0\x80", 3}, {"\xed\xbf\xbf", 3},
+		{"\xf0\x80\x80\x80", 4}, {"\xf0\x9f\x98", 3}, {"\xf4\x90\x80\x80", 4},
+		{"\xf8\x88\x80\x80\x80", 5}, {"\xfe", 1}, {"\x0b", 1}, {"\x0c", 1}, {"\xc2\xa0", 2},
+		{"\xe2\x80\xa8", 3}, {"\x7f", 1}, {"\x1f", 1}, {"]", 1}, {"}", 1}, {",", 1}, {"x", 1},
+		{" 1", 2}, {"//", 2}, {"null", 4}, {"\"", 1}, {"\\", 1}
+	};
+	StringInfo	text = corpus->text;
+	int			which = below(corpus, lengthof(bad));
+	int			length = bad[which].length;
+	int			at;
+
+	switch (below(corpus, 4))
+	{
+		case 0:
+			at = 0;
+			break;
+		case 1:
+			at = text->len;
+			break;
+		default:
+			at = below(corpus, text->len + 1);
+			break;
+	}
+	enlargeStringInfo(text, length);
+	memmove(text->data + at + length, text->data + at, text->len - at + 1);
+	memcpy(text->data + at, bad[which].bytes, length);
+	text->len += length;
+}
+
 void
 corpus_document(pg_prng_state *random, CorpusKind kind, StringInfo text)
 {
 	Corpus		corpus = {.random = random, .kind = kind, .text = text,
 	.budget = VALUES_MAX};
 
-	if (kind == CORPUS_MUTATED)
-		corpus.kind = below(&corpus, CORPUS_MUTATED);
+	if (kind >= CORPUS_BYTES)
+		corpus.kind = below(&corpus, CORPUS_BYTES);
 	resetStringInfo(text);
 	put_space(&corpus);
 	if (corpus.kind == CORPUS_RECORDS)
@@ -320,6 +403,8 @@ corpus_document(pg_prng_state *random, CorpusKind kind, StringInfo text)
 	else
 		put_value(&corpus, 0);
 	put_space(&corpus);
+	if (kind == CORPUS_BYTES)
+		put_bad_bytes(&corpus);
 	if (kind == CORPUS_MUTATED)
 		corpus_mutate(random, text);
 }

@@ -9,13 +9,12 @@
 #include "core/compat.h"
 
 #include "common/pg_prng.h"
-#include "core/error.h"
 #include "fmgr.h"
 #include "format/jsonb_writer.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "test/json_corpus.h"
+#include "test/jsonb_both.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -23,13 +22,7 @@ PG_FUNCTION_INFO_V1(dataops_test_jsonb);
 PG_FUNCTION_INFO_V1(dataops_test_jsonb_same);
 PG_FUNCTION_INFO_V1(dataops_test_jsonb_corpus);
 PG_FUNCTION_INFO_V1(dataops_test_jsonb_fuzz);
-
-/* The outcome of one of the two ways to make a jsonb. */
-typedef struct Outcome
-{
-	Jsonb	   *value;			/* NULL when refused */
-	int			sqlstate;
-} Outcome;
+PG_FUNCTION_INFO_V1(dataops_test_corpus);
 
 static JsonbWriter *
 writer_of_call(FunctionCallInfo fcinfo)
@@ -56,65 +49,16 @@ dataops_test_jsonb(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(memcpy(palloc(VARSIZE(result)), result, VARSIZE(result)));
 }
 
-/* What the server makes of it, in the current memory context. It holds nothing else on error. */
-static Outcome
-server_outcome(const char *text, size_t length)
-{
-	volatile Outcome outcome = {0};
-	MemoryContext context = CurrentMemoryContext;
-
-	PG_TRY();
-	{
-		char	   *copy = pnstrdup(text, length);
-
-		pg_verifymbstr(text, (int) length, false);
-		outcome.value = (Jsonb *) DatumGetPointer(DirectFunctionCall1(jsonb_in,
-																	  CStringGetDatum(copy)));
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		outcome.sqlstate = geterrcode();
-		if (outcome.sqlstate == ERRCODE_QUERY_CANCELED)
-			PG_RE_THROW();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	return (Outcome) {outcome.value, outcome.sqlstate};
-}
-
-/* A text on which they differ. */
-static void
-show_difference(const char *text, size_t length, const Outcome *server, const Outcome *ours)
-{
-	ereport(WARNING,
-			errmsg("jsonb writer (SQLSTATE %s) and server differ",
-				   unpack_sql_state(ours->sqlstate)),
-			errdetail("SQLSTATE of the server: %s. Text: %s",
-					  unpack_sql_state(server->sqlstate), error_clean(text, length, 8000)));
-}
-
 /* Do both take the text and give the same bytes, or refuse it with the same SQLSTATE? */
 static bool
 outcomes_agree(JsonbWriter *writer, const char *text, size_t length, bool *accepted)
 {
-	Outcome		server = server_outcome(text, length);
-	Outcome		ours = {0};
-	JsonRefusal why;
-	bool		agree;
+	JsonbBoth	both = jsonb_both(writer, text, length);
 
-	*accepted = jsonb_write(writer, text, length, &ours.value, &why);
-	if (*accepted)
-		agree = server.value != NULL && VARSIZE(server.value) == VARSIZE(ours.value) &&
-			memcmp(server.value, ours.value, VARSIZE(ours.value)) == 0;
-	else
-	{
-		ours.sqlstate = why.sqlstate;
-		agree = server.value == NULL && server.sqlstate == ours.sqlstate;
-	}
-	if (!agree)
-		show_difference(text, length, &server, &ours);
-	return agree;
+	*accepted = both.ours.value != NULL;
+	if (!both.agree)
+		jsonb_both_show(&both, text, length);
+	return both.agree;
 }
 
 Datum
@@ -183,6 +127,30 @@ dataops_test_jsonb_corpus(PG_FUNCTION_ARGS)
 			Int64GetDatum(tally->differences)
 		};
 
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* dataops._test_corpus(seed bigint, documents int): the first documents of that corpus */
+Datum
+dataops_test_corpus(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	pg_prng_state random;
+	StringInfoData document;
+
+	InitMaterializedSRF(fcinfo, 0);
+	initStringInfo(&document);
+	pg_prng_seed(&random, PG_GETARG_INT64(0));
+	for (int i = 0; i < PG_GETARG_INT32(1); i++)
+	{
+		CorpusKind	kind = i % CORPUS_KINDS;
+		bool		nulls[2] = {0};
+		Datum		values[2] = {CStringGetTextDatum(corpus_kind_names[kind])};
+
+		corpus_document(&random, kind, &document);
+		values[1] = PointerGetDatum(cstring_to_text_with_len(document.data, document.len));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

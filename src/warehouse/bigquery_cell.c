@@ -9,8 +9,6 @@
  */
 #include "warehouse/bigquery_cell.h"
 
-#include <ctype.h>
-
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -20,6 +18,9 @@
 
 #include "core/compat.h"
 #include "core/error.h"
+#include "core/json_scan.h"
+#include "format/jsonb_writer.h"
+#include "format/numeric_bytes.h"
 #include "warehouse/bigquery_json_value.h"
 
 typedef struct RowWriter
@@ -49,11 +50,14 @@ text_value(const char *text)
 	};
 }
 
-/* A number, unless it is NaN or an infinity. */
+/* A number; NaN, an infinity, and what is none either, stays a text. */
 static JsonbValue
 number_value(const char *text)
 {
-	if (!isdigit((unsigned char) text[0]) && !isdigit((unsigned char) text[1]))
+	const char *end = text + strlen(text);
+	JsonNumber	number;
+
+	if (json_number_scan(text, end, &number) != end || !numeric_bytes_fit(&number))
 		return text_value(text);
 	return (JsonbValue) {
 		.type = jbvNumeric,
@@ -68,13 +72,17 @@ static JsonbValue
 timestamp_value(const char *text)
 {
 	char	   *end;
-	int64		micros = strtoll(text, &end, 10);
-	Timestamp	timestamp = micros - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	int64		micros;
+	Timestamp	timestamp;
 	struct pg_tm tm;
 	fsec_t		fraction;
 	char		shown[MAXDATELEN + 1];
 
-	if (*end != '\0' || timestamp2tm(timestamp, NULL, &tm, &fraction, NULL, NULL) != 0)
+	errno = 0;
+	micros = strtoll(text, &end, 10);
+	timestamp = micros - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	if (errno != 0 || end == text || *end != '\0' ||
+		timestamp2tm(timestamp, NULL, &tm, &fraction, NULL, NULL) != 0)
 		refuse_shape();
 	EncodeDateTime(&tm, fraction, false, 0, NULL, USE_XSD_DATES, shown);
 	return text_value(psprintf("%sZ", shown));
@@ -84,9 +92,13 @@ timestamp_value(const char *text)
 static JsonbValue
 json_value(const char *text)
 {
-	Jsonb	   *jsonb = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+	JsonbWriter *writer = jsonb_writer_create(CurrentMemoryContext);
+	JsonRefusal why;
+	Jsonb	   *jsonb;
 	JsonbValue	value;
 
+	if (!jsonb_write(writer, text, strlen(text), &jsonb, &why))
+		refuse_shape();
 	if (JB_ROOT_IS_SCALAR(jsonb))
 	{
 		(void) JsonbExtractScalar(&jsonb->root, &value);
@@ -119,6 +131,24 @@ scalar_value(const char *type, const char *text)
 	return text_value(text);
 }
 
+/* The element of an array that must be an object. */
+static JsonbContainer *
+object_at(JsonbContainer *array, uint32 index)
+{
+	JsonbContainer *element = json_element_container(array, index);
+
+	if (!JsonContainerIsObject(element))
+		refuse_shape();
+	return element;
+}
+
+/* The value of a cell: {"v": …}. */
+static JsonbValue *
+cell_at(JsonbContainer *cells, uint32 index)
+{
+	return getKeyJsonValueFromContainer(object_at(cells, index), "v", 1, NULL);
+}
+
 /* The members of a record: row is {"f": [{"v": …}, …]}. */
 static void
 put_record(RowWriter *writer, JsonbContainer *fields, JsonbContainer *row)
@@ -131,12 +161,11 @@ put_record(RowWriter *writer, JsonbContainer *fields, JsonbContainer *row)
 	pushJsonbValue(&writer->state, WJB_BEGIN_OBJECT, NULL);
 	for (uint32 i = 0; i < JsonContainerSize(fields); i++)
 	{
-		JsonbContainer *field = json_element_container(fields, i);
-		JsonbContainer *cell = json_element_container(cells, i);
+		JsonbContainer *field = object_at(fields, i);
 		JsonbValue	name = text_value(json_value_text(field, "name", ""));
 
 		pushJsonbValue(&writer->state, WJB_KEY, &name);
-		put_cell(writer, field, getKeyJsonValueFromContainer(cell, "v", 1, NULL), WJB_VALUE);
+		put_cell(writer, field, cell_at(cells, i), WJB_VALUE);
 	}
 	writer->whole = pushJsonbValue(&writer->state, WJB_END_OBJECT, NULL);
 }
@@ -174,9 +203,7 @@ put_cell(RowWriter *writer, JsonbContainer *field, JsonbValue *cell, JsonbIterat
 	elements = cell->val.binary.data;
 	pushJsonbValue(&writer->state, WJB_BEGIN_ARRAY, NULL);
 	for (uint32 i = 0; i < JsonContainerSize(elements); i++)
-		put_single(writer, field,
-				   getKeyJsonValueFromContainer(json_element_container(elements, i), "v", 1, NULL),
-				   WJB_ELEM);
+		put_single(writer, field, cell_at(elements, i), WJB_ELEM);
 	pushJsonbValue(&writer->state, WJB_END_ARRAY, NULL);
 }
 

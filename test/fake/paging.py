@@ -8,6 +8,7 @@ Copyright (c) 2026, dataops authors; PostgreSQL License
 """
 import base64
 import datetime
+import hashlib
 import urllib.parse
 
 from routes import route
@@ -164,3 +165,31 @@ def by_window(request, reply, _state):
     headers = [("X-Used-Weight-1m", request.query["used"])] if "used" in request.query else []
     items.first = 0
     reply.json(items.body(items.slice(start, size)), headers=headers)
+
+
+@route("/items/unreadable")
+def unreadable_next(request, reply, _state):
+    """A page whose next one cannot be told; how= bytes (no UTF-8), nul, surrogate, long."""
+    following = {"bytes": b"/items/three?\xff", "nul": b"/items?a=\\u0000", "surrogate": b"/items?a=\\ud800",
+                 "long": b"/items?a=" + b"x" * 70000}[request.query["how"]]
+    reply.send(b'{"data":[{"id":1}],"next":"' + following + b'"}')
+
+
+@route("/items/bulk")
+def in_bulk(request, reply, _state):
+    """Many records, or long ones: page= from 1, per_page=, total=, and bytes= of text in each (20).
+
+    The text does not compress well; its MD5 stands beside it."""
+    size = request.number("per_page", 1000)
+    first = (request.number("page", 1) - 1) * size
+    end = min(first + size, request.number("total", size))
+    length = request.number("bytes", 20)
+    text = hashlib.shake_256(b"bulk").hexdigest(length // 2 + 1)[:length]
+    record = '{"id":%d,"text":"' + text + '","md5":"' + hashlib.md5(text.encode()).hexdigest() + '"}'
+    block = 1000
+    reply.head(headers=[("Transfer-Encoding", "chunked")])
+    for at in range(first, end, block):
+        records = ",".join(record % (n + 1) for n in range(at, min(at + block, end)))
+        reply.chunk(("[" if at == first else ",") + records)
+    reply.chunk("]" if first < end else "[]")
+    reply.chunk(b"")

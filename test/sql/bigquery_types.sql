@@ -116,5 +116,33 @@ SELECT conflict('[{"name": "n", "type": "NUMERIC", "precision": "15", "scale": "
 SELECT conflict('[{"name": "s", "type": "RECORD", "fields": [{"name": "a", "type": "DATE"}]}]');
 SELECT conflict('[{"name": "must", "type": "DATE", "mode": "REQUIRED"}]');
 
+\echo -- rows of answers
+CREATE FUNCTION row_of(type text, cell jsonb) RETURNS jsonb LANGUAGE sql AS
+$$ SELECT dataops._test_bigquery_row(jsonb_build_array(jsonb_build_object('name', 'a', 'type', type)), jsonb_build_object('f', jsonb_build_array(cell))) $$;
+SELECT type, text, row_of(type, jsonb_build_object('v', text)) FROM (VALUES ('INTEGER', '-12'), ('FLOAT', '1.5E-7'), ('FLOAT', 'NaN'), ('FLOAT', '-Infinity'), ('NUMERIC', '0.10'), ('BOOLEAN', 'true'),
+	('STRING', ''), ('TIMESTAMP', '1709208000000001'), ('JSON', '{"b": [1.50]}'), ('JSON', 'null'), ('BYTES', 'AA=='), (NULL, 'x')) AS cell (type, text);
+SELECT dataops._test_bigquery_row('[{"name": "r", "type": "RECORD", "fields": [{"name": "x"}]}, {"name": "l", "mode": "REPEATED"}, {"name": "n"}]',
+	'{"f": [{"v": {"f": [{"v": "1"}]}}, {"v": [{"v": "2"}, {"v": null}]}, {"v": null}]}');
+\echo -- and of answers that are not as they should be
+SELECT type, text, row_of(type, jsonb_build_object('v', text)) FROM (VALUES ('INTEGER', ''), ('INTEGER', '-'), ('INTEGER', '1x'), ('FLOAT', '1e999999'), ('NUMERIC', '01')) AS cell (type, text);
+SELECT row_of('TIMESTAMP', '{"v": ""}');
+SELECT row_of('TIMESTAMP', '{"v": "1x"}');
+SELECT row_of('TIMESTAMP', '{"v": "99999999999999999999"}');
+SELECT row_of('JSON', '{"v": "{"}');
+SELECT row_of('JSON', '{"v": ""}');
+SELECT row_of('STRING', '["v", "w"]');
+SELECT row_of('STRING', '[]');
+SELECT row_of('STRING', '"v"');
+SELECT row_of('STRING', '{"v": 1}');
+SELECT row_of('STRING', '{"v": ["w"]}');
+SELECT row_of('RECORD', '{"v": {"f": []}}');
+SELECT dataops._test_bigquery_row('[{"name": "l", "mode": "REPEATED"}]', '{"f": [{"v": [["v", "w"]]}]}');
+SELECT dataops._test_bigquery_row('[{"name": "l", "mode": "REPEATED"}]', '{"f": [{"v": {"v": "w"}}]}');
+SELECT dataops._test_bigquery_row('[{"name": "l", "mode": "REPEATED"}]', '{"f": [{"v": "w"}]}');
+SELECT dataops._test_bigquery_row('[]', '{"f": [{"v": "w"}]}');
+SELECT dataops._test_bigquery_row('{"name": "a"}', '{"f": [{"v": "w"}]}');
+SELECT dataops._test_bigquery_row('[["name"]]', '{"f": [{"v": "w"}]}');
+SELECT dataops._test_bigquery_row('[{"name": "a"}]', '["f"]');
+
 SET client_min_messages = warning;
 DROP SCHEMA bqt CASCADE;

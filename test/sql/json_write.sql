@@ -68,10 +68,13 @@ SELECT body, pg_temp.refusal(body) AS refusal, dataops._test_jsonb_same_bytes(bo
 FROM unnest(ARRAY['\x228022', '\x22c322', '\x22c0af22', '\x22e0808022', '\x22eda08022', '\x22f490808022', '\x22f580808022', '\x22610022',
 	'\xff', '\x5b312cc3', '\x22e697', '\x00', '\x22c3a922']::bytea[]) WITH ORDINALITY AS b(body, n) ORDER BY n;
 
--- nested too deep: refused with the server's SQLSTATE, somewhat before it does
+-- nested too deep: refused with the server's SQLSTATE, before it does
 SELECT pg_temp.refusal(convert_to(repeat('[', 100000), 'UTF8'));
-SELECT dataops._test_jsonb_same(repeat('[', 100000)) AS same;
--- more than jsonb can hold: a string, a container
+SELECT kind, dataops._test_jsonb_same(body) AS same FROM (VALUES ('open', repeat('[', 100000)), ('lists', repeat('[', 100000) || repeat(']', 100000)),
+	('objects', repeat('{"a":', 100000) || '1' || repeat('}', 100000)), ('by turns', repeat('[{"a":', 50000) || '1' || repeat('}]', 50000))) AS deep (kind, body);
+-- as much as jsonb can hold, and more: a string alone, a string in a container, a container
+SELECT pg_column_size(dataops._test_jsonb('"' || repeat('a', 268435447) || '"'));
+SELECT pg_temp.refusal(convert_to('"' || repeat('a', 268435448) || '"', 'UTF8'));
 SELECT pg_temp.refusal(convert_to('["' || repeat('a', 268435456) || '"]', 'UTF8'));
 SELECT pg_temp.refusal(convert_to('["' || repeat('a', 134217728) || '","' || repeat('b', 134217729) || '"]', 'UTF8'));
 DROP TABLE document;

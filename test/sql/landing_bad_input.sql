@@ -21,6 +21,10 @@ CALL bad('bad_429_short', '/status/429', '{"params": {"retry_after": "0", "times
 CALL bad('bad_401', '/auth/bearer', '{"params": {"echo": 1}}');
 CALL bad('bad_loop', '/items/loop', '{"records": "$.data", "paginate": {"type": "cursor", "param": "cursor", "path": "$.next"}}');
 CALL bad('bad_evil', '/items/evil', '{"records": "$.data", "paginate": {"type": "next_link", "path": "$.next"}}');
+CALL bad('bad_next_bytes', '/items/unreadable', '{"params": {"how": "bytes"}, "records": "$.data", "paginate": {"type": "next_link", "path": "$.next"}}');
+CALL bad('bad_next_nul', '/items/unreadable', '{"params": {"how": "nul"}, "records": "$.data", "paginate": {"type": "next_link", "path": "$.next"}}');
+CALL bad('bad_next_surrogate', '/items/unreadable', '{"params": {"how": "surrogate"}, "records": "$.data", "paginate": {"type": "next_link", "path": "$.next"}}');
+CALL bad('bad_next_long', '/items/unreadable', '{"params": {"how": "long"}, "records": "$.data", "paginate": {"type": "next_link", "path": "$.next"}}');
 CALL bad('bad_redirect', '/redirect', '{"params": {"to": "http://127.0.0.1:1/"}}');
 CALL bad('bad_object', '/object', '{"records": "$[*]"}');
 CALL bad('bad_object_page', '/object', '{"paginate": {"type": "page"}}');

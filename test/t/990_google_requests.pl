@@ -17,7 +17,7 @@ my @recorded = $folder ? glob("$folder/*.jsonl") : ();
 
 plan skip_all => "Google's descriptions are not here, and nothing was recorded: \"make check-tap\" gets them"
   if !$wheel && !@recorded;
-BAIL_OUT("requests were recorded, but Google's descriptions are not here: test/wheel.sh could not get them") if !$wheel;
+BAIL_OUT("requests were recorded, but Google's descriptions are not here: test/package.sh could not get them") if !$wheel;
 
 sub findings
 {
