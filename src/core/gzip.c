@@ -212,19 +212,50 @@ gzip_problem(const GzipReader *reader)
 	return reader->problem;
 }
 
-void
-gzip_member(const char *input, size_t length, int level, MemoryContext memory,
-			char **output, size_t *output_length)
-{
-	struct libdeflate_compressor *compressor;
-	size_t		bound = libdeflate_gzip_compress_bound(NULL, length);
+/* ---- writing ---- */
 
-	*output = MemoryContextAllocHuge(memory, bound);
-	compressor = libdeflate_alloc_compressor(level);
-	if (compressor == NULL)
+struct GzipWriter
+{
+	MemoryContextCallback release;
+	struct libdeflate_compressor *compressor;
+};
+
+static void
+gzip_writer_release(void *arg)
+{
+	GzipWriter *writer = arg;
+
+	if (writer->compressor != NULL)
+		libdeflate_free_compressor(writer->compressor);
+	writer->compressor = NULL;
+}
+
+GzipWriter *
+gzip_writer_create(MemoryContext owner, int level)
+{
+	GzipWriter *writer = MemoryContextAllocZero(owner, sizeof(GzipWriter));
+
+	writer->release.func = gzip_writer_release;
+	writer->release.arg = writer;
+	MemoryContextRegisterResetCallback(owner, &writer->release);
+	writer->compressor = libdeflate_alloc_compressor(level);
+	if (writer->compressor == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	*output_length = libdeflate_gzip_compress(compressor, input, length, *output, bound);
-	libdeflate_free_compressor(compressor);
-	if (*output_length == 0)
-		elog(ERROR, "gzip member of %zu bytes did not fit into %zu", length, bound);
+	return writer;
+}
+
+size_t
+gzip_member_bound(size_t length)
+{
+	return libdeflate_gzip_compress_bound(NULL, length);
+}
+
+size_t
+gzip_member(GzipWriter *writer, const char *input, size_t length, char *output, size_t room)
+{
+	size_t		made = libdeflate_gzip_compress(writer->compressor, input, length, output, room);
+
+	if (made == 0)
+		elog(ERROR, "gzip member of %zu bytes did not fit into %zu", length, room);
+	return made;
 }

@@ -60,11 +60,19 @@ extern const char *gzip_problem(const GzipReader *reader);
 
 /* --- writing --- */
 
+typedef struct GzipWriter GzipWriter;
+
+/* Lives until "owner" is reset or deleted.  "level" is libdeflate's, 1 to 12.  Throws. */
+extern GzipWriter *gzip_writer_create(MemoryContext owner, int level);
+
+/* No member of so many bytes is longer. */
+extern size_t gzip_member_bound(size_t length);
+
 /*
- * One complete gzip member of "input", allocated in "memory". Members may be concatenated: the
- * result is one gzip file. "level" is libdeflate's, 1 to 12. Throws when out of memory.
+ * Makes one complete gzip member of "input" and returns its length; "room" is at least its bound.
+ * Members may be concatenated: the result is one gzip file.
  */
-extern void gzip_member(const char *input, size_t length, int level, MemoryContext memory,
-						char **output, size_t *output_length);
+extern size_t gzip_member(GzipWriter *writer, const char *input, size_t length, char *output,
+						  size_t room);
 
 #endif

@@ -21,6 +21,7 @@
 #include "core/compat.h"
 #include "format/append.h"
 #include "format/json_text.h"
+#include "format/line_blocks.h"
 #include "format/line_file.h"
 #include "model/execute.h"
 
@@ -29,7 +30,7 @@ typedef struct LineFrame
 {
 	StringInfoData *before;		/* per column: separator, name; one more ends the line */
 	StringInfoData null;
-	char	   *header;			/* of each part; "" without one */
+	StringInfo	header;			/* of each part, as stored; empty when there is none */
 } LineFrame;
 
 typedef struct PartsReceiver
@@ -37,6 +38,7 @@ typedef struct PartsReceiver
 	DestReceiver base;
 	const PartsOptions *options;
 	MemoryContext memory;		/* of the result */
+	MemoryContext work;			/* of the encoding: gone at its end */
 	MemoryContext row_memory;	/* emptied after each row */
 	int			ncolumns;
 	ColumnEncoder *columns;
@@ -44,8 +46,9 @@ typedef struct PartsReceiver
 	bool		convert;		/* lines are in the database's encoding, not in UTF-8 */
 	TupleDesc	record_columns;	/* of the record of a bad row; NULL until there is one */
 	Parts	   *parts;
+	LineBlocks *blocks;			/* the lines on their way to a part */
 	LineFile   *file;			/* of the part in hand; NULL: none is begun */
-	int64		part_rows;
+	int64		part_rows;		/* stored in it */
 	int64		row;			/* number in the scan, from 1 */
 } PartsReceiver;
 
@@ -64,7 +67,7 @@ frame_ndjson(LineFrame *frame, const ColumnEncoder *columns, int ncolumns)
 		append_char(&frame->before[i], ':');
 	}
 	appendStringInfoString(&frame->before[ncolumns], "}\n");
-	frame->header = "";
+	frame->header = makeStringInfo();
 }
 
 /* A field alone in its line that looks like the end of data to older readers is quoted. */
@@ -78,7 +81,19 @@ quote_end_of_data(StringInfo lines, int start)
 }
 
 static void
-frame_csv(LineFrame *frame, const ColumnEncoder *columns, int ncolumns)
+line_to_utf8(StringInfo lines, int start)
+{
+	char	   *line = lines->data + start;
+	char	   *utf8 = pg_server_to_any(line, lines->len - start, PG_UTF8);
+
+	if (utf8 == line)
+		return;
+	lines->len = start;
+	appendStringInfoString(lines, utf8);
+}
+
+static void
+frame_csv(LineFrame *frame, const ColumnEncoder *columns, int ncolumns, const LineBlocks *blocks)
 {
 	StringInfoData header;
 
@@ -94,7 +109,8 @@ frame_csv(LineFrame *frame, const ColumnEncoder *columns, int ncolumns)
 		quote_end_of_data(&header, 0);
 	appendStringInfoChar(&frame->before[ncolumns], '\n');
 	appendStringInfoChar(&header, '\n');
-	frame->header = pg_server_to_any(header.data, header.len, PG_UTF8);
+	line_to_utf8(&header, 0);
+	frame->header = line_blocks_alone(blocks, header.data, header.len);
 }
 
 static void
@@ -106,34 +122,16 @@ frame_init(LineFrame *frame, int ncolumns)
 		initStringInfo(&frame->before[i]);
 }
 
-static void
-parts_startup(DestReceiver *self, int operation, TupleDesc desc)
-{
-	PartsReceiver *receiver = (PartsReceiver *) self;
-	MemoryContext previous = MemoryContextSwitchTo(receiver->memory);
-
-	receiver->parts->columns = CreateTupleDescCopy(desc);
-	receiver->ncolumns = desc->natts;
-	receiver->columns = palloc0(sizeof(ColumnEncoder) * Max(desc->natts, 1));
-	receiver->convert = GetDatabaseEncoding() != PG_UTF8;
-	for (int i = 0; i < desc->natts; i++)
-		receiver->options->choose(&receiver->columns[i], TupleDescAttr(desc, i));
-	frame_init(&receiver->frame, desc->natts);
-	if (receiver->options->format == ROW_CSV)
-		frame_csv(&receiver->frame, receiver->columns, desc->natts);
-	else
-		frame_ndjson(&receiver->frame, receiver->columns, desc->natts);
-	MemoryContextSwitchTo(previous);
-}
-
 /* ---- parts ---- */
 
 static void
 begin_part(PartsReceiver *receiver)
 {
-	receiver->file = line_file_begin(receiver->memory, receiver->options->gzip);
+	const StringInfoData *header = receiver->frame.header;
+
+	receiver->file = line_file_begin(receiver->memory);
 	receiver->part_rows = 0;
-	appendStringInfoString(&receiver->file->lines, receiver->frame.header);
+	line_file_add(receiver->file, header->data, header->len);
 }
 
 static void
@@ -154,7 +152,58 @@ end_part(PartsReceiver *receiver)
 	MemoryContextSwitchTo(previous);
 }
 
+/* Rows as they are stored; the part that they fill is closed. */
+static void
+store_block(void *arg, const char *bytes, size_t length, int64 rows)
+{
+	PartsReceiver *receiver = arg;
+
+	if (receiver->file == NULL)
+		begin_part(receiver);
+	line_file_add(receiver->file, bytes, length);
+	receiver->part_rows += rows;
+	if (spool_size(receiver->file->spool) >= receiver->options->part_bytes)
+		end_part(receiver);
+}
+
+/* Do the lines that wait fill the part?  Of compressed ones that is not known. */
+static bool
+fill_part(const PartsReceiver *receiver)
+{
+	uint64		stored;
+
+	if (receiver->options->gzip)
+		return false;
+	stored = receiver->file != NULL ? spool_size(receiver->file->spool) :
+		receiver->frame.header->len;
+	return stored + receiver->blocks->lines.len >= receiver->options->part_bytes;
+}
+
 /* ---- rows ---- */
+
+static void
+parts_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+	PartsReceiver *receiver = (PartsReceiver *) self;
+	MemoryContext previous = MemoryContextSwitchTo(receiver->memory);
+
+	receiver->parts->columns = CreateTupleDescCopy(desc);
+	MemoryContextSwitchTo(receiver->work);
+	receiver->convert = GetDatabaseEncoding() != PG_UTF8;
+	receiver->ncolumns = desc->natts;
+	receiver->columns = palloc0(sizeof(ColumnEncoder) * Max(desc->natts, 1));
+	for (int i = 0; i < desc->natts; i++)
+		receiver->options->choose(&receiver->columns[i], TupleDescAttr(desc, i));
+	receiver->blocks = line_blocks_create(receiver->work, receiver->options->gzip, store_block,
+										  receiver);
+	line_blocks_allow_helper(receiver->blocks, sql_run_guarded);
+	frame_init(&receiver->frame, desc->natts);
+	if (receiver->options->format == ROW_CSV)
+		frame_csv(&receiver->frame, receiver->columns, desc->natts, receiver->blocks);
+	else
+		frame_ndjson(&receiver->frame, receiver->columns, desc->natts);
+	MemoryContextSwitchTo(previous);
+}
 
 pg_noreturn static void
 refuse(const PartsReceiver *receiver, const char *column, const char *reason)
@@ -170,7 +219,7 @@ record_of(PartsReceiver *receiver, TupleTableSlot *slot)
 {
 	if (receiver->record_columns == NULL)
 	{
-		MemoryContext previous = MemoryContextSwitchTo(receiver->memory);
+		MemoryContext previous = MemoryContextSwitchTo(receiver->work);
 		TupleDesc	desc = CreateTupleDescCopy(receiver->parts->columns);
 
 		for (int i = 0; i < desc->natts; i++)
@@ -246,21 +295,9 @@ append_values(PartsReceiver *receiver, TupleTableSlot *slot, StringInfo lines)
 }
 
 static void
-line_to_utf8(StringInfo lines, int start)
-{
-	char	   *line = lines->data + start;
-	char	   *utf8 = pg_server_to_any(line, lines->len - start, PG_UTF8);
-
-	if (utf8 == line)
-		return;
-	lines->len = start;
-	appendStringInfoString(lines, utf8);
-}
-
-static void
 append_row(PartsReceiver *receiver, TupleTableSlot *slot)
 {
-	StringInfo	lines = &receiver->file->lines;
+	StringInfo	lines = &receiver->blocks->lines;
 	const StringInfoData *end = &receiver->frame.before[receiver->ncolumns];
 	int			start = lines->len;
 
@@ -274,7 +311,7 @@ append_row(PartsReceiver *receiver, TupleTableSlot *slot)
 	append_bytes(lines, end->data, end->len);
 	if (receiver->convert)
 		line_to_utf8(lines, start);
-	receiver->part_rows++;
+	line_blocks_end_line(receiver->blocks);
 }
 
 static bool
@@ -285,12 +322,9 @@ parts_receive(TupleTableSlot *slot, DestReceiver *self)
 
 	receiver->row++;
 	slot_getallattrs(slot);
-	if (receiver->file == NULL)
-		begin_part(receiver);
 	append_row(receiver, slot);
-	line_file_end_line(receiver->file);
-	if (receiver->part_rows > 0 && line_file_size(receiver->file) >= receiver->options->part_bytes)
-		end_part(receiver);
+	if (unlikely(fill_part(receiver)))
+		line_blocks_leave(receiver->blocks);
 	MemoryContextSwitchTo(previous);
 	MemoryContextReset(receiver->row_memory);
 	return true;
@@ -334,10 +368,13 @@ parts_encode(const char *query, const PartsOptions *options, MemoryContext memor
 	};
 
 	receiver.parts = MemoryContextAllocZero(memory, sizeof(Parts));
-	receiver.row_memory = AllocSetContextCreate(memory, "dataops row", ALLOCSET_DEFAULT_SIZES);
+	receiver.work = AllocSetContextCreate(memory, "dataops encoding", ALLOCSET_DEFAULT_SIZES);
+	receiver.row_memory = AllocSetContextCreate(receiver.work, "dataops row",
+												ALLOCSET_DEFAULT_SIZES);
 	run_query(query, &receiver.base);
-	if (receiver.file != NULL && receiver.part_rows > 0)
+	line_blocks_finish(receiver.blocks);
+	if (receiver.file != NULL)
 		end_part(&receiver);
-	MemoryContextDelete(receiver.row_memory);
+	MemoryContextDelete(receiver.work);
 	return receiver.parts;
 }

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/fault.h"
 #include "core/uuid.h"
+#include "format/append.h"
 #include "format/json_text.h"
 
 char *
@@ -27,7 +28,7 @@ archive_name(const char *source, const char *env, const pg_uuid_t *batch, Timest
 }
 
 void
-archive_page(LineFile *file, Records *records)
+archive_page(LineBlocks *lines, Records *records)
 {
 	const char *bytes;
 	size_t		length;
@@ -35,14 +36,21 @@ archive_page(LineFile *file, Records *records)
 	records_rewind(records);
 	while (records_next(records, &bytes, &length))
 	{
-		int			start = file->lines.len;
+		StringInfo	text = &lines->lines;
+		int			start = text->len;
 
-		appendBinaryStringInfo(&file->lines, bytes, length);
+		append_bytes(text, bytes, length);
 		records_release(records);
-		json_in_one_line(file->lines.data + start, length);
-		appendStringInfoChar(&file->lines, '\n');
-		line_file_end_line(file);
+		json_in_one_line(text->data + start, length);
+		append_char(text, '\n');
+		line_blocks_end_line(lines);
 	}
+}
+
+void
+archive_block(void *file, const char *bytes, size_t length, int64 records)
+{
+	line_file_add(file, bytes, length);
 }
 
 ArchiveObject

@@ -12,6 +12,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "format/line_blocks.h"
 #include "format/line_file.h"
 #include "land/records.h"
 #include "store/store.h"
@@ -28,7 +29,10 @@ extern char *archive_name(const char *source, const char *env, const pg_uuid_t *
 						  TimestampTz created_at);
 
 /* Adds the records of a page, one line each. */
-extern void archive_page(LineFile *file, Records *records);
+extern void archive_page(LineBlocks *lines, Records *records);
+
+/* Takes what leaves the lines into the LineFile. */
+extern void archive_block(void *file, const char *bytes, size_t length, int64 records);
 
 /*
  * Writes the file as an object, if absent.  One of the same contents is a success: an earlier

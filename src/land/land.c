@@ -268,13 +268,15 @@ copy_cursor(CursorState *to, const CursorState *from, MemoryContext memory)
 static ArchiveObject
 archive_batch(LandSink *sink)
 {
-	LineFile   *file = line_file_begin(sink->batch->memory, true);
+	LineFile   *file = line_file_begin(sink->batch->memory);
+	LineBlocks *lines = line_blocks_create(sink->batch->memory, true, archive_block, file);
 	MemoryContext previous = MemoryContextSwitchTo(sink->batch->memory);
 	ArchiveObject object;
 	ListCell   *cell;
 
 	foreach(cell, sink->batch->pages)
-		archive_page(file, ((LandPage *) lfirst(cell))->records);
+		archive_page(lines, ((LandPage *) lfirst(cell))->records);
+	line_blocks_finish(lines);
 	object = archive_store(file, sink->store, sink->name.object);
 	MemoryContextSwitchTo(previous);
 	return object;

@@ -455,15 +455,13 @@ Datum
 dataops_test_gzip(PG_FUNCTION_ARGS)
 {
 	bytea	   *input = PG_GETARG_BYTEA_PP(0);
-	char	   *output;
-	size_t		length;
-	bytea	   *result;
+	size_t		length = VARSIZE_ANY_EXHDR(input);
+	size_t		room = gzip_member_bound(length);
+	bytea	   *result = palloc(VARHDRSZ + room);
 
-	gzip_member(VARDATA_ANY(input), VARSIZE_ANY_EXHDR(input), PG_GETARG_INT32(1),
-				CurrentMemoryContext, &output, &length);
-	result = palloc(VARHDRSZ + length);
+	length = gzip_member(gzip_writer_create(CurrentMemoryContext, PG_GETARG_INT32(1)),
+						 VARDATA_ANY(input), length, VARDATA(result), room);
 	SET_VARSIZE(result, VARHDRSZ + length);
-	memcpy(VARDATA(result), output, length);
 	PG_RETURN_BYTEA_P(result);
 }
 

@@ -17,12 +17,25 @@ class Failure(Exception):
     """A statement failed, or did not do what it should have."""
 
 
-def cpu_seconds(pid):
-    """User and system time of a process and of its children that have ended; its name may hold blanks, so count from
-    its closing parenthesis."""
+def process_stat(pid):
+    """The fields of a process's status from the third one on; its name may hold blanks, so count from its closing
+    parenthesis."""
     with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / TICKS
+        return stat.read().rpartition(")")[2].split()
+
+
+def cpu_seconds(pid):
+    """User and system time of a process and of its children that have ended."""
+    return sum(map(int, process_stat(pid)[11:15])) / TICKS
+
+
+def ended_children_cpu(pid):
+    """User and system time of the children that have ended."""
+    return sum(map(int, process_stat(pid)[13:15])) / TICKS
+
+
+def parent(pid):
+    return int(process_stat(pid)[1])
 
 
 def private_mb(pid):
@@ -132,6 +145,8 @@ class Bench:
         api_cpu = cpu_seconds(self.server.pid)
         with self.session() as session:
             backend_cpu, client_cpu = cpu_seconds(session.backend), cpu_seconds(session.client.pid)
+            postmaster = parent(session.backend)
+            worker_cpu = ended_children_cpu(postmaster)
             sampler = MemorySampler(session.backend)
             sampler.start()
             start = time.perf_counter()
@@ -141,6 +156,7 @@ class Bench:
                 "seconds": seconds,
                 "backend_mb": sampler.peak(),
                 "backend_cpu": cpu_seconds(session.backend) - backend_cpu,
+                "worker_cpu": ended_children_cpu(postmaster) - worker_cpu,
                 "client_cpu": cpu_seconds(session.client.pid) - client_cpu,
                 "api_cpu": cpu_seconds(self.server.pid) - api_cpu,
             }

@@ -116,7 +116,8 @@ SELECT relation, format, count(*) AS columns,
 FROM unnest('{enc.many,enc.toasted,enc.edge}'::regclass[]) relation, unnest('{ndjson,csv}'::text[]) format, pg_attribute,
      LATERAL (SELECT format('SELECT %I FROM %s ORDER BY n', attname, relation)) v(q)
 WHERE attrelid = relation AND attnum > 0 GROUP BY relation, format ORDER BY relation::text, format;
-SELECT count(DISTINCT i8), count(DISTINCT f8), count(DISTINCT num), count(DISTINCT tz), count(DISTINCT t), count(DISTINCT one_special), count(DISTINCT jb) FROM enc.many;
+SELECT least(count(DISTINCT i8), count(DISTINCT f8), count(DISTINCT num), count(DISTINCT tz), count(DISTINCT t), count(DISTINCT one_special), count(DISTINCT jb)) > 7500 AS various
+FROM enc.many;
 
 \echo == records without a table, json with line breaks stays one line
 SELECT convert_from(content, 'UTF8') FROM dataops._test_parts(E'SELECT 1 AS a, ROW(1, ''x'') AS r, ''{"a":\n1,\r\n "b": [\n]}''::json AS j, ARRAY[E''[\n]''::json] AS ja', 'ndjson');

@@ -1,0 +1,97 @@
+/*
+ * line_blocks.c
+ *	  Lines to blocks to members.
+ *
+ * Copyright (c) 2026, dataops authors; PostgreSQL License
+ */
+#include "format/line_blocks.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "core/gzip.h"
+#include "format/append.h"
+
+#define MEMBER_LEVEL	1
+#define KEPT_BYTES		(4 * LINE_BLOCK_BYTES)	/* a longer line's memory is given back */
+
+LineBlocks *
+line_blocks_create(MemoryContext memory, bool gzip, GzipStore store, void *arg)
+{
+	MemoryContext previous = MemoryContextSwitchTo(memory);
+	LineBlocks *blocks = palloc0(sizeof(LineBlocks));
+
+	blocks->memory = memory;
+	blocks->store = store;
+	blocks->arg = arg;
+	initStringInfo(&blocks->lines);
+	if (gzip)
+		blocks->ring = gzip_ring_create(memory, MEMBER_LEVEL, store, arg);
+	MemoryContextSwitchTo(previous);
+	return blocks;
+}
+
+void
+line_blocks_allow_helper(LineBlocks *blocks, GzipGuard guard)
+{
+	if (blocks->ring != NULL)
+		gzip_ring_allow_helper(blocks->ring, guard);
+}
+
+static void
+forget_lines(LineBlocks *blocks)
+{
+	resetStringInfo(&blocks->lines);
+	blocks->nlines = 0;
+	if (blocks->lines.maxlen > KEPT_BYTES)
+	{
+		MemoryContext previous = MemoryContextSwitchTo(blocks->memory);
+
+		pfree(blocks->lines.data);
+		initStringInfo(&blocks->lines);
+		MemoryContextSwitchTo(previous);
+	}
+}
+
+void
+line_blocks_leave(LineBlocks *blocks)
+{
+	StringInfo	lines = &blocks->lines;
+
+	if (lines->len == 0)
+		return;
+	CHECK_FOR_INTERRUPTS();
+	if (blocks->ring != NULL)
+		gzip_ring_put(blocks->ring, lines->data, lines->len, blocks->nlines);
+	else
+		blocks->store(blocks->arg, lines->data, lines->len, blocks->nlines);
+	forget_lines(blocks);
+}
+
+void
+line_blocks_finish(LineBlocks *blocks)
+{
+	line_blocks_leave(blocks);
+	if (blocks->ring != NULL)
+		gzip_ring_finish(blocks->ring);
+}
+
+StringInfo
+line_blocks_alone(const LineBlocks *blocks, const char *bytes, size_t length)
+{
+	StringInfo	alone = makeStringInfo();
+	MemoryContext work;
+	size_t		room;
+
+	if (blocks->ring == NULL)
+	{
+		append_bytes(alone, bytes, length);
+		return alone;
+	}
+	work = AllocSetContextCreate(CurrentMemoryContext, "dataops gzip", ALLOCSET_SMALL_SIZES);
+	room = gzip_member_bound(length);
+	alone->len = gzip_member(gzip_writer_create(work, MEMBER_LEVEL), bytes, length,
+							 append_room(alone, room), room);
+	MemoryContextDelete(work);
+	return alone;
+}
