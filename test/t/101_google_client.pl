@@ -212,7 +212,26 @@ subtest 'tokens are kept, and made new in time' => sub {
 	as('alice', "CREATE USER MAPPING FOR alice SERVER gcp OPTIONS (credentials 'secret:" . ($lake =~ s/lake/sealed/r) . "')");
 	is(error_of('alice', listings($lake, $both, $both)), '', 'two services');
 	is(calls(), 'token 2', 'a token for each');
-	like(tested('alice', 'bq'), qr/^dataset: the service answered with status 404/, 'a dataset that is not there');
+	calls();
+};
+
+subtest 'a warehouse, step by step' => sub {
+	my $make = sub { ask("/bigquery/v2/projects/acme/datasets", { datasetReference => { projectId => 'acme', datasetId => $_[0] }, location => $_[1] }) };
+
+	ask('/google-guard/set');
+	like(tested('alice', 'bq'), qr/^dataset: could not find dataset "missing_market": the service answered with status 404/, 'a dataset that is not there');
+	$make->('missing_market', 'US');
+	like(tested('alice', 'bq'), qr/^staging dataset: could not find dataset "missing_market_staging": .* status 404/, 'nor that of the other side');
+	$make->('missing_market_staging', 'EU');
+	like(tested('alice', 'bq'), qr/^staging dataset: dataset "missing_market_staging" is in location "EU", connection "bq" says "US"/, 'one that is elsewhere');
+	as('alice', q{ALTER SERVER bq OPTIONS (ADD staging_dataset 'missing_checked')});
+	$make->('missing_checked', 'US');
+	ask('/bq/fault?on=job.insert&do=403&reason=accessDenied');
+	like(tested('alice', 'bq'), qr/^job: could not run a job: .* status 403/, 'without the right to run jobs');
+	ask('/google-guard/set?on=1');
+	is(tested('alice', 'bq'), 'usable, credentials, token, opened, dataset, staging dataset, job', 'all that a load needs');
+	as('alice', q{ALTER SERVER bq OPTIONS (SET staging_dataset 'missing_market')});
+	like(tested('alice', 'bq'), qr/^opened: connection "bq" has the same dataset and staging_dataset/, 'settings that cannot be');
 	calls();
 };
 
