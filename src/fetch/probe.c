@@ -26,6 +26,7 @@
 #include "net/wait.h"
 #include "remote/reach.h"
 #include "store/store.h"
+#include "warehouse/warehouse.h"
 
 PG_FUNCTION_INFO_V1(dataops_probe_connection);
 PGDLLEXPORT Datum dataops_probe_connection(PG_FUNCTION_ARGS);
@@ -39,7 +40,8 @@ typedef struct Probe
 	char	   *secret;
 	Store	   *store;
 	GoogleClient *google;
-	const char *call;			/* path of the request that shows that the service can be used */
+	Warehouse  *warehouse;
+	const WarehouseProbe *step; /* of the warehouse's own */
 	const char *detail;			/* what a guarded part has to say */
 	bool		failed;			/* a guarded part says that this is why it is not ok */
 } Probe;
@@ -220,14 +222,22 @@ get_token(void *arg)
 	MemoryContextSwitchTo(previous);
 }
 
+/* A look at the bucket itself would take more rights than the use of its objects. */
 static void
-call_google(void *arg)
+list_bucket(void *arg)
 {
 	Probe	   *probe = arg;
 	MemoryContext previous = MemoryContextSwitchTo(probe->memory);
-	GoogleCall	call = {.path = probe->call};
-	GoogleReply *reply = google_call(probe->google, &call);
+	StringInfoData path;
+	GoogleCall	call = {0};
+	GoogleReply *reply;
 
+	initStringInfo(&path);
+	appendStringInfoString(&path, "/storage/v1/b/");
+	url_encode(&path, option_text(probe->connection->options, "bucket", ""));
+	appendStringInfoString(&path, "/o?maxResults=1&fields=kind");
+	call.path = path.data;
+	reply = google_call(probe->google, &call);
 	probe->detail = reply->problem;
 	probe->failed = reply->problem != NULL;
 	MemoryContextSwitchTo(previous);
@@ -236,31 +246,44 @@ call_google(void *arg)
 static bool
 probe_google(Probe *probe)
 {
-	List	   *options = probe->connection->options;
-	StringInfoData path;
-	const char *what;
-
-	initStringInfo(&path);
-	if (service_of(probe) == GOOGLE_STORAGE)
-	{
-		/* a look at the bucket itself would take more rights than the use of its objects */
-		what = "bucket";
-		appendStringInfoString(&path, "/storage/v1/b/");
-		url_encode(&path, option_text(options, "bucket", ""));
-		appendStringInfoString(&path, "/o?maxResults=1&fields=kind");
-	}
-	else
-	{
-		what = "dataset";
-		appendStringInfoString(&path, "/bigquery/v2/projects/");
-		url_encode(&path, option_text(options, "project", ""));
-		appendStringInfoString(&path, "/datasets/");
-		url_encode(&path, option_text(options, "dataset", ""));
-	}
-	probe->call = path.data;
 	return put_guarded(probe, "credentials", open_google, NULL) &&
-		put_guarded(probe, "token", get_token, NULL) &&
-		put_guarded(probe, what, call_google, NULL);
+		put_guarded(probe, "token", get_token, NULL);
+}
+
+static bool
+probe_bucket(Probe *probe)
+{
+	return probe_google(probe) && put_guarded(probe, "bucket", list_bucket, NULL);
+}
+
+static void
+open_warehouse(void *arg)
+{
+	Probe	   *probe = arg;
+
+	probe->warehouse = warehouse_open(probe->connection, probe->memory);
+}
+
+static void
+try_step(void *arg)
+{
+	Probe	   *probe = arg;
+	MemoryContext previous = MemoryContextSwitchTo(probe->memory);
+	WarehouseResult result = {0};
+
+	probe->failed = !probe->step->passes(probe->warehouse, &result);
+	probe->detail = result.problem;
+	MemoryContextSwitchTo(previous);
+}
+
+static void
+probe_bigquery(Probe *probe)
+{
+	if (!probe_google(probe) || !put_guarded(probe, "opened", open_warehouse, NULL))
+		return;
+	for (probe->step = probe->warehouse->driver->probes; probe->step->step != NULL; probe->step++)
+		if (!put_guarded(probe, probe->step->step, try_step, NULL))
+			return;
 }
 
 static void
@@ -336,8 +359,8 @@ probe_connection(Probe *probe)
 	else if (strcmp(wrapper, "dataops_postgres") == 0)
 		probe_postgres(probe);
 	else if (strcmp(wrapper, "dataops_bigquery") == 0)
-		probe_google(probe);
-	else if (strcmp(wrapper, "dataops_gcs") != 0 || probe_google(probe))
+		probe_bigquery(probe);
+	else if (strcmp(wrapper, "dataops_gcs") != 0 || probe_bucket(probe))
 	{
 		if (put_guarded(probe, "opened", open_store, NULL))
 			probe_store(probe);

@@ -354,13 +354,7 @@ driver_publish(Warehouse *base, const WarehouseLoad *load)
 static bool
 check_cost(BigQuery *warehouse, const BigQueryJob *job, WarehouseResult *result)
 {
-	BigQueryCall dry_run = {
-		.method = "POST", .path = "jobs",
-		.body = psprintf("{\"jobReference\":{\"projectId\":\"%s\",\"location\":\"%s\"},"
-						 "\"configuration\":{\"dryRun\":true,%s}}", warehouse->project,
-						 warehouse->location, job->configuration)
-	};
-	BigQueryReply reply = bigquery_call(warehouse, &dry_run);
+	BigQueryReply reply = bigquery_job_dry_run(warehouse, job->configuration);
 	int64		bytes;
 
 	if (!bigquery_answered(&reply))
@@ -424,6 +418,37 @@ driver_evaluate(Warehouse *base, const WarehouseLoad *load, WarehouseSide side, 
 	return result;
 }
 
+/* ---- the test of a connection ---- */
+
+static bool
+probe_production(Warehouse *base, WarehouseResult *result)
+{
+	return bigquery_dataset_find((BigQuery *) base, SIDE_PRODUCTION, result);
+}
+
+static bool
+probe_staging(Warehouse *base, WarehouseResult *result)
+{
+	return bigquery_dataset_find((BigQuery *) base, SIDE_STAGING, result);
+}
+
+/* The right to run jobs is one on the project, not on the datasets. */
+static bool
+probe_job(Warehouse *base, WarehouseResult *result)
+{
+	BigQueryReply reply = bigquery_job_dry_run((BigQuery *) base, "\"query\":{\"query\":"
+											   "\"SELECT 1\",\"useLegacySql\":false}");
+
+	if (bigquery_answered(&reply))
+		return true;
+	*result = bigquery_problem(&reply, "could not run a job");
+	return false;
+}
+
+static const WarehouseProbe probes[] = {
+	{"dataset", probe_production}, {"staging dataset", probe_staging}, {"job", probe_job}, {NULL}
+};
+
 const WarehouseDriver warehouse_bigquery_driver = {
 	.wrapper = "dataops_bigquery",
 	.remote = true,
@@ -432,5 +457,6 @@ const WarehouseDriver warehouse_bigquery_driver = {
 	.check_table = driver_check_table,
 	.load = driver_load,
 	.evaluate = driver_evaluate,
-	.publish = driver_publish
+	.publish = driver_publish,
+	.probes = probes
 };

@@ -361,3 +361,16 @@ bigquery_job_run(BigQuery *warehouse, const BigQueryJob *job)
 		return result;
 	return bigquery_job_start(warehouse, job, number);
 }
+
+BigQueryReply
+bigquery_job_dry_run(BigQuery *warehouse, const char *configuration)
+{
+	BigQueryCall dry_run = {
+		.method = "POST", .path = "jobs",
+		.body = psprintf("{\"jobReference\":{\"projectId\":\"%s\",\"location\":\"%s\"},"
+						 "\"configuration\":{\"dryRun\":true,%s}}", warehouse->project,
+						 warehouse->location, configuration)
+	};
+
+	return bigquery_call(warehouse, &dry_run);
+}

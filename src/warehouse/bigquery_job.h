@@ -41,4 +41,7 @@ extern WarehouseResult bigquery_job_start(BigQuery *warehouse, const BigQueryJob
 /* Both. */
 extern WarehouseResult bigquery_job_run(BigQuery *warehouse, const BigQueryJob *job);
 
+/* Asks what a job of that configuration would read, without running it: that costs nothing. */
+extern BigQueryReply bigquery_job_dry_run(BigQuery *warehouse, const char *configuration);
+
 #endif

@@ -64,6 +64,19 @@ bigquery_dataset_ensure(BigQuery *warehouse, WarehouseSide side, WarehouseResult
 	return false;
 }
 
+bool
+bigquery_dataset_find(BigQuery *warehouse, WarehouseSide side, WarehouseResult *result)
+{
+	char	   *name = warehouse->datasets[side];
+	BigQueryCall get = {.path = psprintf("datasets/%s", name)};
+	BigQueryReply reply = bigquery_call(warehouse, &get);
+
+	if (bigquery_answered(&reply))
+		return dataset_is_ours(warehouse, side, reply.json, result);
+	*result = bigquery_problem(&reply, psprintf("could not find dataset \"%s\"", name));
+	return false;
+}
+
 /* ---- tables ---- */
 
 static char *

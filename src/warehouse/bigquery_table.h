@@ -22,6 +22,9 @@ typedef struct BigQueryLayout
 extern bool bigquery_dataset_ensure(BigQuery *warehouse, WarehouseSide side,
 									WarehouseResult *result);
 
+/* The same of one that has to be there already. */
+extern bool bigquery_dataset_find(BigQuery *warehouse, WarehouseSide side, WarehouseResult *result);
+
 /* The staging table, with all "fields" (BigQueryField *). */
 extern bool bigquery_table_ensure(BigQuery *warehouse, const WarehouseTable *table, List *fields,
 								  BigQueryLayout *layout, WarehouseResult *result);

@@ -85,6 +85,13 @@ typedef struct WarehouseLoad
 								 * production first */
 } WarehouseLoad;
 
+/* A step of the test of a connection: false with *result where loads would fail. */
+typedef struct WarehouseProbe
+{
+	const char *step;
+	bool		(*passes) (Warehouse *warehouse, WarehouseResult *result);
+} WarehouseProbe;
+
 typedef struct WarehouseDriver
 {
 	const char *wrapper;
@@ -109,6 +116,7 @@ typedef struct WarehouseDriver
 								 WarehouseSide side, List *expressions);
 	/* Makes production equal to staging: readers see the old or the new table. */
 	WarehouseResult (*publish) (Warehouse *warehouse, const WarehouseLoad *load);
+	const WarehouseProbe *probes;	/* the last one has no step; NULL: there are none */
 } WarehouseDriver;
 
 struct Warehouse

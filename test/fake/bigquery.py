@@ -1,23 +1,22 @@
 """The JSON interface of BigQuery, version 2, with its state and with faults to be scripted.
 
-Kinds of request, for faults and for the log: dataset.get, dataset.insert, table.get, table.insert,
-table.patch, table.delete, job.insert, job.get, job.cancel, query, results; "any" is all of them.
+The kinds of its requests are those of kinds.py. Faults also know reason=, effect (the error comes after
+it), and retry_after=, which is 0 unless given: tests do not wait.
 
 Copyright (c) 2026, dataops authors; PostgreSQL License
 """
 import json
-import urllib.parse
 
 import bigquery_values as values
 import google_auth
 from bigquery_state import Warehouse, full_name
-from gcs_state import Cloud, Fault, Refusal
+from gcs import cloud_of
+from kinds import bigquery_kind, bigquery_words
 from routes import CONTROLS, route
+from script import Fault, Refusal, control_pages, error_body
 
 SCHEMAS = {"dataset.insert": "Dataset", "table.insert": "Table", "table.patch": "Table",
            "job.insert": "Job", "query": "QueryRequest"}
-COLLECTIONS = {"datasets": "dataset", "tables": "table", "jobs": "job"}
-VERBS = {"GET": "get", "POST": "insert", "PATCH": "patch", "DELETE": "delete"}
 
 
 class Call:
@@ -26,20 +25,10 @@ class Call:
     def __init__(self, request, warehouse):
         self.request = request
         self.warehouse = warehouse
-        path = urllib.parse.urlsplit(request.target).path
-        self.words = [urllib.parse.unquote(word) for word in path.split("/")][4:]
+        self.words = bigquery_words(request)
         self.project = self.words[0]
         self.body = json.loads(request.body) if request.body else None
-        self.kind = self.kind_of(request.method)
-
-    def kind_of(self, method):
-        words = self.words[1:]
-        if words[0] == "queries":
-            return "query" if method == "POST" else "results"
-        if words[-1] == "cancel":
-            return "job.cancel"
-        collection = words[-1] if words[-1] in COLLECTIONS and method == "POST" else words[-2]
-        return f"{COLLECTIONS[collection]}.{VERBS[method]}"
+        self.kind = bigquery_kind(request)
 
     def table_name(self):
         return full_name({"projectId": self.project, "datasetId": self.words[2],
@@ -173,14 +162,9 @@ def handle(call):
         answer = HANDLERS[call.kind](call)
         return (204, None) if answer is None else (200, json.loads(json.dumps(answer)))
     except Refusal as refusal:
-        return refusal.code, error_body(refusal.code, refusal.reason, str(refusal))
+        return refusal.code, error_body(refusal)
     except KeyError as error:
-        return 400, error_body(400, "required", f"Required parameter is missing: {error}")
-
-
-def error_body(code, reason, message):
-    return {"error": {"code": code, "message": message, "errors": [
-        {"message": message, "domain": "global", "reason": reason}]}}
+        return 400, error_body(Refusal(400, "required", f"Required parameter is missing: {error}"))
 
 
 # Faults
@@ -203,85 +187,57 @@ def strike(call, fault, reply):
     code = 401 if fault.do == "expire" else int(fault.do)
     if "effect" in fault.query:         # the effect, and then an error
         handle(call)
-    return code, error_body(code, fault.query.get("reason", REASONS.get(code, "invalid")),
-                            f"scripted fault {code}")
+    return code, error_body(Refusal(
+        code, fault.query.get("reason", REASONS.get(code, "invalid")), f"scripted fault {code}"))
+
+
+def house_of(state):
+    return state.face("bigquery", Warehouse)
 
 
 @route("/bigquery/v2/projects/*")
 def bigquery(request, reply, state):
-    house = state.face("bigquery", Warehouse)
+    house = house_of(state)
     with house.lock:
-        house.objects = state.face("gcs", Cloud).objects
+        house.objects = cloud_of(state).objects
         house.advance()
         call = Call(request, house)
         if call.kind in SCHEMAS:
             house.bodies.append({"schema": SCHEMAS[call.kind], "body": call.body})
-        due = [fault for fault in house.faults if fault.is_due(call.kind)]
-        if due and due[0].do == "expire":
+        entry, fault = house.enter(call.kind, request, path="/".join(call.words[1:]),
+                                   body=call.body, query=request.query)
+        if fault is not None and fault.do == "expire":
             google_auth.desk_of(state).tokens.clear()
-        entry = {"kind": call.kind, "path": "/".join(call.words[1:]), "body": call.body,
-                 "query": request.query, "fault": due[0].do if due else None, "code": 0}
-        house.log.append(entry)
-        answer = strike(call, due[0], reply) if due else handle(call)
+        answer = handle(call) if fault is None else strike(call, fault, reply)
     if answer is None:
         return
     entry["code"] = answer[0]
-    headers = [("Retry-After", due[0].query.get("retry_after", "0"))] if due else []
+    headers = [("Retry-After", fault.query.get("retry_after", "0"))] if fault else []
     if answer[1] is None:
         reply.send(b"", answer[0])
     else:
         reply.json(answer[1], answer[0], headers)
 
 
-# For tests: the script, and what is there
+# For tests
 
-@route("/bq/fault", CONTROLS)
-def bq_fault(request, reply, state):
-    """on=KIND&do=FAULT, with nth= and times= (both 1 unless given), reason=, effect, retry_after= (0
-    unless given: tests do not wait). do= a status, drop, lose (the answer), nonsense, expire (every
-    token)."""
-    house = state.face("bigquery", Warehouse)
-    with house.lock:
-        house.faults.append(Fault(request.query))
-    reply.json({})
+control_pages("/bq", house_of)
 
 
 @route("/bq/job_fault", CONTROLS)
 def bq_job_fault(request, reply, state):
     """on=PATTERN of job ids; do=stuck, deaf (stuck, and cancel does nothing), unknown, or fail with
     reason=."""
-    house = state.face("bigquery", Warehouse)
+    house = house_of(state)
     with house.lock:
         house.job_faults.append(Fault(request.query))
     reply.json({})
 
 
-@route("/bq/faults", CONTROLS)
-def bq_faults(request, reply, state):
-    """Those set, with how often each has struck; clear= takes them away."""
-    house = state.face("bigquery", Warehouse)
-    with house.lock:
-        reply.json([fault.shown() for fault in house.faults + house.job_faults])
-        if "clear" in request.query:
-            house.faults.clear()
-            house.job_faults.clear()
-
-
-@route("/bq/requests", CONTROLS)
-def bq_requests(request, reply, state):
-    """The log, of kind= or of all; clear= empties it."""
-    house = state.face("bigquery", Warehouse)
-    kind = request.query.get("kind")
-    with house.lock:
-        reply.json([entry for entry in house.log if kind in (None, entry["kind"])])
-        if "clear" in request.query:
-            house.log.clear()
-
-
 @route("/bq/bodies", CONTROLS)
 def bq_bodies(_request, reply, state):
     """Every request body since the beginning: lines of {"schema", "body"}."""
-    house = state.face("bigquery", Warehouse)
+    house = house_of(state)
     with house.lock:
         reply.send("".join(json.dumps(body) + "\n" for body in house.bodies))
 
@@ -289,7 +245,7 @@ def bq_bodies(_request, reply, state):
 @route("/bq/rows", CONTROLS)
 def bq_rows(request, reply, state):
     """The rows of table= (dataset.table), in order; null when there is no such table."""
-    house = state.face("bigquery", Warehouse)
+    house = house_of(state)
     with house.lock:
         name = "test." + request.query["table"]
         if name not in house.tables:
@@ -302,7 +258,7 @@ def bq_rows(request, reply, state):
 
 @route("/bq/tables", CONTROLS)
 def bq_tables(_request, reply, state):
-    house = state.face("bigquery", Warehouse)
+    house = house_of(state)
     with house.lock:
         reply.json(dict(sorted(house.tables.items())))
 
@@ -310,7 +266,7 @@ def bq_tables(_request, reply, state):
 @route("/bq/set", CONTROLS)
 def bq_set(request, reply, state):
     """page_rows= limits pages; steps= is the number of requests that a job takes; now= is the time."""
-    house = state.face("bigquery", Warehouse)
+    house = house_of(state)
     with house.lock:
         house.page_rows = request.number("page_rows", house.page_rows)
         house.steps = request.number("steps", house.steps)
@@ -321,7 +277,7 @@ def bq_set(request, reply, state):
 @route("/bq/forget", CONTROLS)
 def bq_forget(request, reply, state):
     """Drops table= (dataset.table), as a person would."""
-    house = state.face("bigquery", Warehouse)
+    house = house_of(state)
     with house.lock:
         house.drop_table("test." + request.query["table"])
     reply.json({})

@@ -15,11 +15,10 @@ import gzip
 import json
 import re
 import sqlite3
-import threading
 import time
 
 import bigquery_values as values
-from gcs_state import Refusal
+from script import Refusal, Script
 
 ROW_BYTES = 100             # what a row counts for when bytes are billed
 MERGE = re.compile(r"MERGE (`[^`]+`) AS T USING (\(.*\)) AS S ON (.*?) "
@@ -70,11 +69,11 @@ class Job:
         return self.resource["status"]
 
 
-class Warehouse:
+class Warehouse(Script):
     """All of it. The lock is held during each request."""
 
     def __init__(self):
-        self.lock = threading.RLock()
+        super().__init__()
         self.rows = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self.rows.create_aggregate("SUM", 1, ExactSum)
         self.rows.create_function("ERROR", 1, self.raise_error)
@@ -84,14 +83,19 @@ class Warehouse:
         self.tables = {}                # full name → resource
         self.jobs = {}                  # id → Job
         self.requests = {}              # requestId → job id
-        self.faults = []
         self.job_faults = []
-        self.log = []
         self.bodies = []
         self.objects = {}               # (bucket, name) → object, of the store's face
         self.page_rows = 1000
         self.steps = 2                  # requests from PENDING to DONE
         self.now = None                 # what CURRENT_TIMESTAMP() says; None: the real time
+
+    def all_faults(self):
+        return self.faults + self.job_faults
+
+    def clear_faults(self):
+        super().clear_faults()
+        self.job_faults.clear()
 
     def raise_error(self, message):
         self.error = message

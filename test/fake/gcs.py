@@ -5,8 +5,7 @@ checked; a fresh session's 308 has no Range; overlaps are skipped, gaps and chun
 refused; a finished session answers with its object; rewrites take several calls; lists have pages;
 "fields" selects. Every bucket exists but those named "missing…". No token is checked.
 
-Kinds of request, for faults and for the log: upload (media, multipart), start, chunk and status (of
-a session), stat, media, list, delete, rewrite; "any" is all of them.
+The kinds of its requests are those of kinds.py. Faults also know retry_after=, reason=, bytes=, ms=.
 
 Copyright (c) 2026, dataops authors; PostgreSQL License
 """
@@ -16,8 +15,10 @@ import time
 import urllib.parse
 import zlib
 
-from gcs_state import Cloud, Contents, Fault, Refusal, Session
-from routes import CONTROLS, hidden, route
+from gcs_state import Cloud, Contents, Session
+from kinds import storage_kind, storage_words
+from routes import CONTROLS, route
+from script import Refusal, control_pages, error_body
 
 CHUNK_MULTIPLE = 262144
 REWRITTEN_AT_ONCE = 8 << 20
@@ -32,26 +33,10 @@ class Call:
         self.query = request.query
         self.data = request.body
         self.damaged = False
-        path = urllib.parse.urlsplit(request.target).path
-        words = [urllib.parse.unquote(word) for word in path.split("/")]
-        self.words = words[words.index("b") + 1:]     # bucket, "o", name, …
+        self.words = storage_words(request)
         self.bucket = self.words[0]
         self.name = self.words[2] if len(self.words) > 2 else self.query.get("name", "")
-        self.kind = self.kind_of(path.startswith("/upload/"))
-
-    def kind_of(self, is_upload):
-        method = self.request.method
-        if is_upload and method == "PUT":
-            return "status" if "*/" in self.request.header("Content-Range", "") else "chunk"
-        if is_upload:
-            return "start" if self.query.get("uploadType") == "resumable" else "upload"
-        if "rewriteTo" in self.words:
-            return "rewrite"
-        if len(self.words) < 3:
-            return "list"
-        if method == "DELETE":
-            return "delete"
-        return "media" if self.query.get("alt") == "media" else "stat"
+        self.kind = storage_kind(request)
 
 
 class Answer:
@@ -72,8 +57,7 @@ def as_json(value, code=200, headers=()):
 def as_error(refusal, kind):
     if kind == "media":
         return Answer(refusal.code, str(refusal).encode(), content_type="text/html; charset=UTF-8")
-    return as_json({"error": {"code": refusal.code, "message": str(refusal), "errors": [
-        {"message": str(refusal), "domain": "global", "reason": refusal.reason}]}}, refusal.code)
+    return as_json(error_body(refusal), refusal.code)
 
 
 def split_fields(text):
@@ -385,18 +369,17 @@ STRIKES = {"drop": drop, "lose": lose, "keep": keep, "partial": partial, "forget
            "cut": cut, "corrupt": corrupt, "hang": hang, "slow": slow, "nonsense": nonsense}
 
 
+def cloud_of(state):
+    return state.face("gcs", Cloud)
+
+
 @route("/storage/v1/b/*")
 @route("/upload/storage/v1/b/*")
 def storage(request, reply, state):
-    cloud = state.face("gcs", Cloud)
+    cloud = cloud_of(state)
     call = Call(request, cloud)
-    fault = cloud.fault_due(call.kind)
-    entry = {"kind": call.kind, "bucket": call.bucket, "name": call.name,
-             "bytes": len(request.body), "range": request.header("Content-Range"),
-             "token": hidden(request.header("Authorization", "")),
-             "fault": fault.do if fault else None, "code": 0}
-    with cloud.lock:
-        cloud.log.append(entry)
+    entry, fault = cloud.enter(call.kind, request, bucket=call.bucket, name=call.name,
+                               bytes=len(request.body), range=request.header("Content-Range"))
     if fault is not None:
         entry["code"] = strike(call, fault, reply)
         return
@@ -405,43 +388,15 @@ def storage(request, reply, state):
     answer.send(reply)
 
 
-# For tests: the script, and what is there
+# For tests
 
-@route("/gcs/fault", CONTROLS)
-def gcs_fault(request, reply, state):
-    """on=KIND&do=FAULT, with nth= and times= (both 1 unless given), retry_after=, reason=, bytes=,
-    ms=."""
-    cloud = state.face("gcs", Cloud)
-    with cloud.lock:
-        cloud.faults.append(Fault(request.query))
-    reply.json({})
-
-
-@route("/gcs/faults", CONTROLS)
-def gcs_faults(request, reply, state):
-    """Those set, with how often each has struck; clear= takes them away."""
-    cloud = state.face("gcs", Cloud)
-    with cloud.lock:
-        reply.json([fault.shown() for fault in cloud.faults])
-        if "clear" in request.query:
-            cloud.faults.clear()
-
-
-@route("/gcs/requests", CONTROLS)
-def gcs_requests(request, reply, state):
-    """The log, of kind= or of all; clear= empties it."""
-    cloud = state.face("gcs", Cloud)
-    kind = request.query.get("kind")
-    with cloud.lock:
-        reply.json([entry for entry in cloud.log if kind in (None, entry["kind"])])
-        if "clear" in request.query:
-            cloud.log.clear()
+control_pages("/gcs", cloud_of)
 
 
 @route("/gcs/objects", CONTROLS)
 def gcs_objects(request, reply, state):
     """All objects, of bucket= or of all, by name."""
-    cloud = state.face("gcs", Cloud)
+    cloud = cloud_of(state)
     wanted = request.query.get("bucket")
     with cloud.lock:
         reply.json([{"bucket": bucket, "name": name, "bytes": found.contents.size,

@@ -1,24 +1,15 @@
-"""What the face of Google Cloud Storage remembers: objects, uploads, the script of faults, a log.
+"""What the face of Google Cloud Storage remembers: objects and uploads.
 
 Copyright (c) 2026, dataops authors; PostgreSQL License
 """
 import base64
 import itertools
 import tempfile
-import threading
 
 from crc32c import crc32c
+from script import Refusal, Script
 
 IN_MEMORY = 1 << 20         # longer contents lie in a file
-
-
-class Refusal(Exception):
-    """An answer that is an error of the service."""
-
-    def __init__(self, code, reason, message):
-        super().__init__(message)
-        self.code = code
-        self.reason = reason
 
 
 class Contents:
@@ -79,48 +70,14 @@ class Session:
         self.done = None
 
 
-class Fault:
-    """Strikes requests number nth … nth+times-1 of a kind, counted from when it was set."""
-
-    def __init__(self, query):
-        self.on = query["on"]
-        self.do = query["do"]
-        self.nth = int(query.get("nth", 1))
-        self.times = int(query.get("times", 1))
-        self.query = query
-        self.seen = 0
-        self.struck = 0
-
-    def is_due(self, kind):
-        if self.on not in (kind, "any"):
-            return False
-        self.seen += 1
-        due = self.nth <= self.seen < self.nth + self.times
-        self.struck += due
-        return due
-
-    def shown(self):
-        return {"on": self.on, "do": self.do, "nth": self.nth, "seen": self.seen,
-                "struck": self.struck}
-
-
-class Cloud:
-    """All of it. The lock is held during each effect."""
-
+class Cloud(Script):
     def __init__(self):
-        self.lock = threading.RLock()
+        super().__init__()
         self.objects = {}           # (bucket, name) → Object
         self.sessions = {}
         self.rewrites = {}          # token → bytes rewritten
-        self.faults = []
-        self.log = []
         self.generations = itertools.count(1_700_000_000_000_001)
         self.numbers = itertools.count(1)
-
-    def fault_due(self, kind):
-        with self.lock:
-            due = [fault for fault in self.faults if fault.is_due(kind)]
-            return due[0] if due else None
 
     def find(self, bucket, name, generation=None):
         found = self.objects.get((bucket, name))

@@ -4,23 +4,23 @@ service and a metadata server, and a source of subject tokens.
 Everything in a request is checked as the services do, signatures too (by openssl, with the public
 keys that a test has named). Secrets are fixed here; tests grep for them where they must not be.
 
-Kinds of request, for faults and counts: token, sts, iam, metadata, subject; "any" is all of them.
+Kinds of request: token, sts, iam, metadata, subject. Faults also know reason=, seconds=, value=.
 
 Copyright (c) 2026, dataops authors; PostgreSQL License
 """
 import base64
+import collections
 import itertools
 import json
 import os
 import re
 import subprocess
 import tempfile
-import threading
 import time
 import urllib.parse
 
-from gcs_state import Fault, Refusal
 from routes import CONTROLS, route
+from script import Refusal, Script, control_pages
 
 TOKEN = "ya29.canary-"              # how all tokens begin
 CLIENT, CLIENT_SECRET = "client.apps.example", "canary-client-secret-4d81"
@@ -39,23 +39,14 @@ IAM_SCOPES = {"https://www.googleapis.com/auth/iam",
 FLAVOR = ("Metadata-Flavor", "Google")
 
 
-class Desk:
+class Desk(Script):
     """What is known and what was given out."""
 
     def __init__(self):
-        self.lock = threading.RLock()
+        super().__init__()
         self.keys = {}              # e-mail → {key id: public key in PEM}
         self.tokens = {}            # token → scopes
-        self.calls = {}
-        self.faults = []
         self.numbers = itertools.count(1)
-
-    def enter(self, kind):
-        """Counts the request; the fault that strikes it, or None."""
-        with self.lock:
-            self.calls[kind] = self.calls.get(kind, 0) + 1
-            due = [fault for fault in self.faults if fault.is_due(kind)]
-            return due[0] if due else None
 
     def give(self, kind, scopes):
         with self.lock:
@@ -235,7 +226,7 @@ def serve(kind, service, request, reply, state):
     def answer(seconds=3599):
         return service(request, desk, seconds)
 
-    fault = desk.enter(kind)
+    _entry, fault = desk.enter(kind, request)
     try:
         if fault is not None:
             struck(kind, fault, request, reply, answer)
@@ -284,13 +275,7 @@ def accept(request, reply, state):
     reply.json({})
 
 
-@route("/google-auth/fault", CONTROLS)
-def set_fault(request, reply, state):
-    """on=KIND&do=FAULT, with nth= and times= (both 1 unless given), reason=, seconds=, value=."""
-    desk = desk_of(state)
-    with desk.lock:
-        desk.faults.append(Fault(request.query))
-    reply.json({})
+control_pages("/google-auth", desk_of)
 
 
 @route("/google-auth/calls", CONTROLS)
@@ -298,10 +283,10 @@ def calls(request, reply, state):
     """How many requests of each kind came; clear= forgets them, and the faults."""
     desk = desk_of(state)
     with desk.lock:
-        reply.json(desk.calls)
+        reply.json(collections.Counter(entry["kind"] for entry in desk.log))
         if "clear" in request.query:
-            desk.calls = {}
-            desk.faults.clear()
+            desk.log.clear()
+            desk.clear_faults()
 
 
 @route("/google-auth/scopes", CONTROLS)

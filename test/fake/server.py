@@ -70,12 +70,7 @@ queue is full: hangs a connect).
 Copyright (c) 2026, dataops authors; PostgreSQL License
 """
 import argparse
-import os
 import socket
-import stat
-import sys
-import threading
-import time
 
 import auth
 import bigquery     # noqa: F401
@@ -85,6 +80,7 @@ import google_auth  # noqa: F401
 import google_guard     # noqa: F401
 import paging       # noqa: F401
 import tls
+from life import serve, wait_for_parent
 from routes import CONTROLS, Router, State, route
 from wire import Listener
 
@@ -118,11 +114,6 @@ def reset(_request, reply, state):
     reply.json({})
 
 
-def serve(name, listener):
-    threading.Thread(target=listener.serve_forever, daemon=True).start()
-    print(name, listener.port, flush=True)
-
-
 def open_traps():
     """Sockets that hold a client in connect or before the first byte; returned to stay open."""
     silent = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -143,21 +134,6 @@ def open_blackhole(address):
     hole.bind((host, int(port)))
     print("dns", hole.getsockname()[1], flush=True)
     return hole
-
-
-def leave_with_input():
-    """Ends the process when the pipe that is our input is closed."""
-    while os.read(sys.stdin.fileno(), 65536):
-        pass
-    os._exit(0)
-
-
-def wait_for_parent(keep):
-    parent = os.getppid()
-    if not keep and stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
-        threading.Thread(target=leave_with_input, daemon=True).start()
-    while keep or os.getppid() == parent:
-        time.sleep(0.5)
 
 
 def main():
@@ -181,7 +157,6 @@ def main():
     held = open_traps() if options.traps else []
     if options.blackhole_dns:
         held.append(open_blackhole(options.blackhole_dns))
-    print("ready", flush=True)
     wait_for_parent(options.keep)
 
 

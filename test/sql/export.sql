@@ -140,3 +140,6 @@ SELECT dataops.drop_pipeline('ex');
 SELECT count(*) > 0 AS kept FROM dataops.exports WHERE pipeline = 'ex';
 DROP SCHEMA ex CASCADE;
 DROP FUNCTION ex_folders;
+DROP SERVER ex_lake, ex_plain, ex_api;
+\connect - postgres
+REVOKE USAGE ON FOREIGN DATA WRAPPER dataops_file FROM app;

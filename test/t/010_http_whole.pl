@@ -10,7 +10,7 @@ use lib $FindBin::Bin;
 use Dataops;
 use Test::More;
 
-my $node = start_cluster('whole');
+my $node = start_cluster('whole', $talkative);
 my ($fake, $server) = start_fake();
 my $open = '"hosts":["127.0.0.1"],"ranges":["127.0.0.0/8"],"limit_ranges":["127.0.0.0/8"],"allow_http":true';
 
@@ -89,10 +89,13 @@ like(answer('/echo', 'head'), qr/"method":"GET".*\["Accept-Encoding","gzip"\]/, 
 my $sent = answer('/echo', 'head', '"method":"POST","body":"{}","headers":{"Content-Type":"application/json","X-Empty":""}');
 like($sent, qr/"method":"POST"/, 'a POST');
 like(answer('/echo', 'head', "\"method\":\"$_\""), qr/"method":"$_"/, "a $_ without a body") for 'PUT', 'PATCH', 'DELETE';
-my $secret = '"secret_headers":{"Authorization":"Bearer canary"},"total_ms":300';
-is(answer('/echo', 'head', $secret) =~ s/.*"Authorization","(.*?)".*/$1/r, 'Bearer canary', 'a secret header is sent');
-unlike(answer("$_?token=canary", 'problem', $secret), qr/canary|^$/, "the problem of $_ shows neither secret nor query")
+my %canary = (header => 'canary-header-8e15', query => 'canary-query-40d7');
+my $secret = qq{"secret_headers":{"Authorization":"Bearer $canary{header}"},"total_ms":300};
+is(answer('/echo', 'head', $secret) =~ s/.*"Authorization","(.*?)".*/$1/r, "Bearer $canary{header}", 'a secret header is sent');
+unlike(answer("$_?token=$canary{query}", 'problem', $secret), qr/canary|^$/, "the problem of $_ shows neither secret nor query")
   for '/cut', '/abort', '/hang', '/header/big', '/length/text';
+assert_sent(ask_fake("http://127.0.0.1:$fake->{port}", '/requests?path=/cut'), "Bearer $canary{header}");
+assert_no_secret($node, \%canary);
 
 # A kept connection, and one that the server closed meanwhile
 

@@ -8,7 +8,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use Dataops;
-use HTTP::Tiny;
+use MIME::Base64;
 use MIME::Base64;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -37,7 +37,7 @@ my $node = start_cluster('security', ($statistics ? "shared_preload_libraries = 
 dataops.network_limit = 'http://127.0.0.1, http://localhost, http://*.test, 127.0.0.1/32'
 dataops.secret_key_file = '$folder/key'
 dataops.env_allowed = 'DATAOPS_CANARY, file:$folder/token'
-log_statement = none
+$talkative
 CONF
 my $dbname = 'work';
 
@@ -85,10 +85,7 @@ sub server_sql
 sub requests_at
 {
 	my ($path) = @_;
-	my $answer = HTTP::Tiny->new(timeout => 10)->get("$url/requests/count?path=$path");
-
-	$answer->{content} =~ /(\d+)/ or die "no count: $answer->{content}";
-	return $1;
+	return ask_fake($url, "/requests/count?path=$path")->{count};
 }
 
 as('alice', server_sql('api', "url '$url'"));
@@ -299,30 +296,19 @@ subtest 'no address that is not allowed is reached' => sub {
 	is(requests_at('/three'), '0', 'nothing has arrived');
 };
 
-# Where a secret could have been left, each as one text.
-sub places
-{
-	my %places;
+subtest 'a secret that was left behind would be found' => sub {
+	my $planted = 'canary-planted-6d20';
+	my $encoded = encode_base64("user:$planted");
 
-	$places{log} = slurp_file($node->logfile);
-	$places{dump} = `pg_dump --inserts -d '${\$node->connstr($dbname)}' -U postgres`;
-	$places{statements} = $node->safe_psql($dbname, 'SELECT string_agg(query, E\'\n\') FROM pg_stat_statements') if $statistics;
-	$places{activity} = $node->safe_psql($dbname, 'SELECT string_agg(query, E\'\n\') FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
-	for my $table (split /\n/, $node->safe_psql($dbname, q{SELECT oid::regclass FROM pg_class WHERE relnamespace = 'dataops'::regnamespace AND relkind = 'r'}))
-	{
-		$places{$table} = $node->safe_psql($dbname, "SELECT string_agg(t::text, E'\\n') FROM $table t");
-	}
-	return %places;
-}
-
-# The forms in which a value can show.
-sub forms
-{
-	my ($value) = @_;
-	my $percent = join '', map { sprintf '%%%02X', ord } split //, $value;
-
-	return ($value, encode_base64("user:$value", ''), encode_base64($value, ''), unpack('H*', $value), $percent);
-}
+	as('alice', "SELECT dataops.set_var('planted', '$planted'::text)");
+	as('alice', "CREATE TABLE open.planted AS SELECT convert_to('$planted', 'UTF8') AS t");
+	error_of('alice', "DO 'BEGIN RAISE ''$planted''; END'");
+	is(join(', ', grep { !/^.*\/(base|pg_wal)\// } places_of($node, [$planted], page => $encoded, page2 => 'nothing')),
+		join(', ', sort "dump of $dbname", "dump of $dbname without ledger", "relations of $dbname", 'shown: page', $node->logfile,
+			$statistics ? $node->data_dir . '/pg_stat_tmp/pgss_query_texts.stat' : ()), 'in dumps, relations, the log, what was shown');
+	ok((grep { /\/base\// } places_of($node, [$planted])), 'and in the files of tables');
+	as('alice', 'DROP TABLE open.planted');
+};
 
 subtest 'a secret is found nowhere' => sub {
 	my %auth = (
@@ -373,19 +359,11 @@ subtest 'a secret is found nowhere' => sub {
 	refused('mallory', "SELECT dataops.set_secret('bearer', '$canary{literal}')", qr/permission denied for secret/, 'set_secret() of another\'s secret');
 	refused('alice', "CREATE USER MAPPING FOR alice SERVER api OPTIONS (credentials '$canary{literal}')", qr/must be a reference/, 'a literal in a mapping');
 	refused('alice', "CREATE USER MAPPING FOR alice SERVER api OPTIONS (token '$canary{literal}')", qr/unknown option "token"/, 'a literal under another name');
-	my %places = places();
-	$places{errors} = $errors;
-	# the refused literals do stand in what utility statements leave in pg_stat_statements only when they succeed
-	for my $kind (sort keys %canary)
-	{
-		for my $place (sort keys %places)
-		{
-			is(join(' ', grep { index($places{$place} // '', $_) >= 0 } forms($canary{$kind})), '', "$kind: not in $place");
-		}
-	}
-	like($places{log}, qr/could not fetch page 1/, 'the log has the errors');
-	like($places{statements}, qr/set_secret/, 'and the statistics the calls') if $statistics;
-	like($places{dump}, qr/secret:bearer/, 'and the dump the references');
+	assert_no_secret($node, \%canary, errors => $errors);
+	like(slurp_file($node->logfile), qr/could not fetch page 1/, 'the log has the errors');
+	like(scalar(`pg_dump -d '${\$node->connstr($dbname)}'`), qr/secret:bearer/, 'and the dump the references');
+	assert_sent(ask_fake($url, '/requests?path=/auth/bearer'), "Bearer $canary{$_}") for qw(bearer environment);
+	assert_sent(ask_fake($url, '/requests?path=/auth/basic'), 'Basic ' . encode_base64("user:$canary{basic}", ''));
 };
 
 subtest 'references' => sub {

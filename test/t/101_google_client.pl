@@ -8,7 +8,6 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use Dataops;
-use HTTP::Tiny;
 use JSON::PP;
 use MIME::Base64 qw(encode_base64);
 use PostgreSQL::Test::Cluster;
@@ -25,12 +24,7 @@ my @shown;    # details and errors that were seen
 
 # ---- credentials, with a key made now ----
 
-system_or_bail('openssl', 'genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048', '-out', "$folder/key.pem");
-system_or_bail('openssl', 'pkey', '-in', "$folder/key.pem", '-pubout', '-out', "$folder/public.pem");
-
-my $key = slurp_file("$folder/key.pem");
-my $email = 'export@test-project.iam.gserviceaccount.com';
-my %account = (type => 'service_account', project_id => 'test-project', private_key_id => 'key-1', private_key => $key, client_email => $email);
+my %account = %{ google_account($url) };
 my %user = (
 	type => 'authorized_user', client_id => 'client.apps.example', client_secret => 'canary-client-secret-4d81',
 	refresh_token => '1//canary-refresh-token-0b7e');
@@ -51,15 +45,6 @@ append_to_file("$folder/unlisted", 'canary-subject-token-c96a52');
 append_to_file("$folder/account.json", $json->encode(\%account));
 $ENV{DATAOPS_GOOGLE_BASE64} = encode_base64($json->encode(\%account));
 
-sub system_or_bail
-{
-	my (@command) = @_;
-	my ($out, $err);
-
-	IPC::Run::run(\@command, '>', \$out, '2>', \$err) or BAIL_OUT("@command: $err");
-	return;
-}
-
 # ---- the server ----
 
 my $endpoints = join ', ', (map { "$_=$url" } qw(storage bigquery oauth2 sts iamcredentials)), "metadata=127.0.0.1:$port";
@@ -68,9 +53,7 @@ dataops.google_endpoints = '$endpoints'
 dataops.network_limit = 'http://127.0.0.1, 127.0.0.0/8'
 dataops.env_allowed = 'DATAOPS_GOOGLE_BASE64, file:$folder/account.json, file:$folder/subject, metadata'
 dataops.secret_key_file = '$folder/seal'
-log_statement = none
-log_min_messages = debug2
-log_error_verbosity = verbose
+$talkative
 CONF
 
 append_to_file("$folder/seal", 'c3' x 32);
@@ -143,9 +126,6 @@ sub sealed_bucket
 	as($role, "SELECT dataops.set_secret('$name', \$\$" . (ref $content ? $json->encode($content) : $content) . '$$)');
 	return bucket($role, "secret:$name");
 }
-
-HTTP::Tiny->new->post("$url/google-auth/accept", { content => $json->encode({ email => $email, kid => 'key-1', public_key => slurp_file("$folder/public.pem") }) })
-  ->{success} or BAIL_OUT('the scripted server takes no key');
 
 my $open = bucket('alice');
 is(tested('alice', $open), $all, 'a counterpart on this machine takes no credentials');
@@ -232,7 +212,26 @@ subtest 'tokens are kept, and made new in time' => sub {
 	as('alice', "CREATE USER MAPPING FOR alice SERVER gcp OPTIONS (credentials 'secret:" . ($lake =~ s/lake/sealed/r) . "')");
 	is(error_of('alice', listings($lake, $both, $both)), '', 'two services');
 	is(calls(), 'token 2', 'a token for each');
-	like(tested('alice', 'bq'), qr/^dataset: the service answered with status 404/, 'a dataset that is not there');
+	calls();
+};
+
+subtest 'a warehouse, step by step' => sub {
+	my $make = sub { ask("/bigquery/v2/projects/acme/datasets", { datasetReference => { projectId => 'acme', datasetId => $_[0] }, location => $_[1] }) };
+
+	ask('/google-guard/set');
+	like(tested('alice', 'bq'), qr/^dataset: could not find dataset "missing_market": the service answered with status 404/, 'a dataset that is not there');
+	$make->('missing_market', 'US');
+	like(tested('alice', 'bq'), qr/^staging dataset: could not find dataset "missing_market_staging": .* status 404/, 'nor that of the other side');
+	$make->('missing_market_staging', 'EU');
+	like(tested('alice', 'bq'), qr/^staging dataset: dataset "missing_market_staging" is in location "EU", connection "bq" says "US"/, 'one that is elsewhere');
+	as('alice', q{ALTER SERVER bq OPTIONS (ADD staging_dataset 'missing_checked')});
+	$make->('missing_checked', 'US');
+	ask('/bq/fault?on=job.insert&do=403&reason=accessDenied');
+	like(tested('alice', 'bq'), qr/^job: could not run a job: .* status 403/, 'without the right to run jobs');
+	ask('/google-guard/set?on=1');
+	is(tested('alice', 'bq'), 'usable, credentials, token, opened, dataset, staging dataset, job', 'all that a load needs');
+	as('alice', q{ALTER SERVER bq OPTIONS (SET staging_dataset 'missing_market')});
+	like(tested('alice', 'bq'), qr/^opened: connection "bq" has the same dataset and staging_dataset/, 'settings that cannot be');
 	calls();
 };
 
@@ -384,25 +383,14 @@ subtest 'what a restored database lacks' => sub {
 };
 
 subtest 'no secret is left behind' => sub {
-	my ($inner) = $key =~ /\n(.{40})/;
-	my %canary = (
-		'the key' => $inner, 'a client\'s secret' => 'canary-client-secret', 'a refresh token' => 'canary-refresh', 'a subject token' => 'canary-subject-token',
-		'the key of its source' => 'canary-subject-key', 'a token' => 'ya29.canary', 'an assertion' => 'eyJhbGciOi', 'base64 of credentials' => substr($ENV{DATAOPS_GOOGLE_BASE64}, 0, 60));
-	my %places = (
-		log => slurp_file($node->logfile),
-		shown => join("\n", @shown),
-		dump => scalar(`pg_dump --inserts -d '${\$node->connstr($dbname)}' -U postgres`),
-		activity => $node->safe_psql($dbname, 'SELECT string_agg(query, E\'\n\') FROM pg_stat_activity WHERE pid <> pg_backend_pid()'));
-
-	for my $table (split /\n/, $node->safe_psql($dbname, q{SELECT oid::regclass FROM pg_class WHERE relnamespace IN ('dataops'::regnamespace, 'raw'::regnamespace) AND relkind = 'r'}))
-	{
-		$places{$table} = $node->safe_psql($dbname, "SELECT string_agg(t::text, E'\\n') FROM $table t");
-	}
-	for my $what (sort keys %canary)
-	{
-		is(join(' ', grep { index($places{$_} // '', $canary{$what}) >= 0 } sort keys %places), '', "$what is nowhere");
-	}
-	like($places{log}, qr/no access token/, 'the log has the errors');
+	assert_no_secret($node,
+		{
+			'the key' => $account{private_key}, 'a client\'s secret' => 'canary-client-secret', 'a refresh token' => 'canary-refresh',
+			'a subject token' => 'canary-subject-token', 'the key of its source' => 'canary-subject-key', 'a token' => 'ya29.canary',
+			'an assertion' => 'eyJhbGciOi', 'base64 of credentials' => substr($ENV{DATAOPS_GOOGLE_BASE64}, 0, 60)
+		}, errors => join("\n", @shown));
+	like(slurp_file($node->logfile), qr/no access token/, 'the log has the errors');
+	assert_sent(ask('/gcs/requests'), "Bearer ya29.canary-$_-#") for qw(account user external impersonated machine);
 };
 
 $node->stop;

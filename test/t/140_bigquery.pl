@@ -21,6 +21,7 @@ dataops.google_endpoints = 'storage=$url, bigquery=$url, metadata=127.0.0.1:$por
 dataops.network_limit = 'http://127.0.0.1, 127.0.0.0/8'
 dataops.env_allowed = 'metadata'
 restart_after_crash = on
+$talkative
 CONF
 my $dbname = 'work';
 my $json = JSON::PP->new->canonical->allow_nonref;
@@ -279,6 +280,7 @@ for my $kind (qw(append truncate merge publish evaluate query))
 }
 ask('/google-guard/set');
 as_app('DROP USER MAPPING FOR app SERVER bq');
+assert_sent(ask('/bq/requests'), 'Bearer ya29.canary-machine-#');
 
 # ---- wherever the process dies
 
@@ -543,6 +545,7 @@ my %schemas;
 $schemas{ $json->decode($_)->{schema} }++ for split /\n/, $bodies;
 is(join(' ', sort keys %schemas), 'Dataset Job QueryRequest Table', 'bodies of all kinds were kept');
 
+assert_no_secret($node, { token => 'ya29.canary' });
 $node->stop;
 $fake->kill_kill;
 done_testing();

@@ -1,0 +1,81 @@
+# Every fault of a service at the first, a middle and the last of its requests of each kind: one that passes disturbs nobody,
+# one that lasts fails the run, and after the next one everything is as an undisturbed run leaves it.
+#
+# Copyright (c) 2026, dataops authors; PostgreSQL License
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin, "$FindBin::Bin/../../t";
+use List::Util qw(uniq);
+use Pipeline;
+use Test::More;
+
+my $pipeline = Pipeline->new('faults');
+my $requests = @{ $pipeline->{requests} };
+my %count;
+my $rounds = 0;
+
+$count{$_}++ for @{ $pipeline->{requests} };
+
+# One round under faults, each "kind nth fault&options"; what its run fails with.
+sub disturbed
+{
+	my (@faults) = @_;
+
+	$pipeline->next_round;
+	$rounds++;
+	return $pipeline->run_under(@faults);
+}
+
+# The numbers of first, middle and last: each fault before has made one request more.
+sub places
+{
+	my ($count) = @_;
+	my $before = 0;
+
+	return map { $_ + $before++ } uniq 1, int(($count + 1) / 2), $count;
+}
+
+# ---- faults that pass: all of a kind in one round ----
+
+for my $fault ('401', '403', '429&retry_after=1', '500', '503', 'drop', 'lose', 'cut')
+{
+	my @places = $fault =~ /^\d+$/ ? (map { my $kind = $_; map { "$kind $_" } places($count{$kind}) } sort keys %count)
+	  # these are waited for
+	  : map { "any $_" } places($requests);
+
+	is(disturbed(map { "$_ $fault" } @places), '', "$fault at " . join(', ', @places));
+	$pipeline->is_undisturbed('disturbs nothing');
+}
+
+# ---- lost answers of what changes something ----
+
+for my $kind (qw(upload rewrite delete table.insert table.delete job.insert))
+{
+	is(disturbed("$kind 1 lose", "$kind " . ($count{$kind} + 1) . ' cut'), '', "answers to $kind that do not come back, or not whole");
+	$pipeline->is_undisturbed('disturb nothing');
+}
+
+# ---- faults that last: the run fails, and the next one makes it whole ----
+
+# A right that is taken away, at once; a service that is not there, after some tries.  Left out are what is no failure: a job
+# is asked for as long as it may take; a merge's own table that could not be deleted expires, though not in this emulator; and
+# the last request deletes a file of a load, which the next run does as well.
+my %lasting = (
+	'403&reason=forbidden' => [ map { "any $_" } uniq 1, map { int(($requests - 1) * $_ / 8) } 1 .. 8 ],
+	'503' => [ map { "$_ 1" } grep { $_ !~ /^(job\.get|table\.delete)$/ } sort keys %count ]);
+
+for my $fault (sort keys %lasting)
+{
+	for my $place (@{ $lasting{$fault} })
+	{
+		like(disturbed("$place $fault&times=1000"), qr/failed at step ".*@(lake|bq)"/, "$fault from $place on");
+		is($pipeline->run, '', 'and no more');
+		$pipeline->is_undisturbed('is made whole');
+	}
+}
+$pipeline->finish($rounds);
+
+$pipeline->{node}->stop;
+done_testing();
