@@ -22,16 +22,14 @@ void
 landing_batch(Run *run, Step *step, const BatchRow *batch)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.batch (id, source, env, shard, run, step_run, created_at, landed_at, "
+		"INSERT INTO dataops.batch (id, source, env, run, step_run, created_at, landed_at, "
 		"pages, records, quarantined, bytes, archive, object, object_bytes, crc32c) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp(), $8, $9, $10, $11, $12, $13, "
-		"$14, $15)";
+		"VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp(), $7, $8, $9, $10, $11, $12, $13, $14)";
 	SqlArgs		args = {0};
 
 	sql_add_uuid(&args, &batch->id);
 	sql_add_text(&args, batch->source->name);
 	sql_add_text(&args, batch->source->env);
-	sql_add_text(&args, batch->shard);
 	sql_add_uuid(&args, &run->id);
 	sql_add_uuid(&args, &step->step_run);
 	sql_add_timestamptz(&args, batch->created_at);
@@ -53,13 +51,14 @@ void
 landing_page(const pg_uuid_t *batch, const PageRow *page)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.page (batch, page, url, status, headers, bytes, records, crc32c, "
-		"received_at) "
-		"VALUES ($1, $2, $3, $4, coalesce($5, '{}'), $6, $7, $8, $9)";
+		"INSERT INTO dataops.page (batch, page, shard, url, status, headers, bytes, records, "
+		"crc32c, received_at) "
+		"VALUES ($1, $2, $3, $4, $5, coalesce($6, '{}'), $7, $8, $9, $10)";
 	SqlArgs		args = {0};
 
 	sql_add_uuid(&args, batch);
 	sql_add_int(&args, page->number);
+	sql_add_text(&args, page->shard);
 	sql_add_text(&args, page->url);
 	sql_add_int(&args, page->status);
 	sql_add_jsonb(&args, page->headers);

@@ -19,7 +19,6 @@ typedef struct BatchRow
 {
 	pg_uuid_t	id;
 	const BatchSource *source;
-	const char *shard;
 	TimestampTz created_at;
 	int			pages;
 	int64		records;
@@ -33,6 +32,7 @@ typedef struct BatchRow
 typedef struct PageRow
 {
 	int			number;			/* in its batch, from 1 */
+	char	   *shard;
 	char	   *url;
 	int			status;
 	Jsonb	   *headers;		/* NULL: none were kept */

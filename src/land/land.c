@@ -28,6 +28,7 @@
 
 #define BATCH_BYTES		(8 * 1024 * 1024)
 #define BATCH_PAGES		100
+#define BATCH_SHARDS	500
 #define BATCH_USECS		(10 * USECS_PER_SEC)
 
 /* A name for a batch; with an archive it is committed as an intent before it is used. */
@@ -53,7 +54,6 @@ typedef struct LandBatch
 	int64		records;
 	int64		bytes;
 	TimestampTz opened_at;
-	CursorState cursor;			/* after its last page */
 } LandBatch;
 
 typedef struct LandSink
@@ -68,6 +68,8 @@ typedef struct LandSink
 	Store	   *store;			/* NULL without an archive */
 	JsonbWriter *writer;
 	List	   *requests;		/* RequestLog *, not yet written */
+	MemoryContext cursor_memory;
+	List	   *cursors;		/* CursorState *, not yet written; one a shard */
 	BatchName	name;			/* of the open batch, or of the next one */
 	LandBatch  *batch;			/* NULL: none is open */
 	LandPage   *page;			/* NULL: none is begun */
@@ -244,15 +246,38 @@ land_page_discard(BatchSink *base)
 	sink->page = NULL;
 }
 
-static void
-copy_cursor(CursorState *to, const CursorState *from, MemoryContext memory)
+static char *
+copy_text(const char *text)
 {
-	MemoryContext previous = MemoryContextSwitchTo(memory);
+	return text != NULL ? pstrdup(text) : NULL;
+}
 
-	to->shard = pstrdup(from->shard);
-	to->value = from->value != NULL ? pstrdup(from->value) : NULL;
-	to->etag = from->etag != NULL ? pstrdup(from->etag) : NULL;
-	to->last_modified = from->last_modified != NULL ? pstrdup(from->last_modified) : NULL;
+/* The cursor noted for the shard; a new one when there is none. */
+static CursorState *
+cursor_of(LandSink *sink, const char *shard)
+{
+	CursorState *cursor;
+	ListCell   *cell;
+
+	foreach(cell, sink->cursors)
+		if (strcmp(((CursorState *) lfirst(cell))->shard, shard) == 0)
+			return lfirst(cell);
+	cursor = palloc0(sizeof(CursorState));
+	cursor->shard = pstrdup(shard);
+	sink->cursors = lappend(sink->cursors, cursor);
+	return cursor;
+}
+
+/* Keeps the cursor for the next commit; a shard's former one counts no more. */
+static void
+note_cursor(LandSink *sink, const CursorState *from)
+{
+	MemoryContext previous = MemoryContextSwitchTo(sink->cursor_memory);
+	CursorState *to = cursor_of(sink, from->shard);
+
+	to->value = copy_text(from->value);
+	to->etag = copy_text(from->etag);
+	to->last_modified = copy_text(from->last_modified);
 	to->position = NULL;
 	if (from->position != NULL)
 	{
@@ -339,6 +364,29 @@ write_requests(LandSink *sink)
 		landing_request(sink->run, sink->step, lfirst(cell));
 }
 
+/* "batch" is NULL when none lands. */
+static void
+write_cursors(LandSink *sink, const pg_uuid_t *batch)
+{
+	ListCell   *cell;
+
+	foreach(cell, sink->cursors)
+		landing_cursor_put(sink->run, sink->source.name, lfirst(cell), batch);
+}
+
+/* What was collected for the transaction that is over. */
+static void
+forget_written(LandSink *sink)
+{
+	sink->requests = NIL;
+	MemoryContextReset(sink->request_memory);
+	sink->cursors = NIL;
+	MemoryContextReset(sink->cursor_memory);
+	if (sink->batch != NULL)
+		MemoryContextDelete(sink->batch->memory);
+	sink->batch = NULL;
+}
+
 static void
 count_batch(LandSink *sink, const BatchRow *row)
 {
@@ -349,15 +397,15 @@ count_batch(LandSink *sink, const BatchRow *row)
 }
 
 /*
- * Commits the open batch, if it has records, with the cursor and the request log.  "more": the
+ * Commits the open batch, if it has records, with the cursors and the request log.  "more": the
  * next batch's intent goes along.
  */
 static void
-commit_batch(LandSink *sink, const CursorState *cursor, bool more)
+commit_batch(LandSink *sink, bool more)
 {
 	LandBatch  *batch = sink->batch;
 	bool		has_rows = batch != NULL && batch->records > 0;
-	BatchRow	row = {.source = &sink->source, .shard = cursor->shard};
+	BatchRow	row = {.source = &sink->source};
 	ArchiveObject object = {0};
 	MemoryContext caller = CurrentMemoryContext;
 
@@ -389,7 +437,7 @@ commit_batch(LandSink *sink, const CursorState *cursor, bool more)
 			landing_intent_done(&row.id, object.bytes, object.crc32c);
 		forget_name(sink);
 	}
-	landing_cursor_put(sink->run, sink->source.name, cursor, has_rows ? &row.id : NULL);
+	write_cursors(sink, has_rows ? &row.id : NULL);
 	write_requests(sink);
 	if (more && has_rows && sink->store != NULL)
 		write_intent(sink);
@@ -399,19 +447,20 @@ commit_batch(LandSink *sink, const CursorState *cursor, bool more)
 	txn_commit(sink->run);
 	FAULT_POINT("land_after_commit");
 	count_batch(sink, &row);
-	sink->requests = NIL;
-	MemoryContextReset(sink->request_memory);
-	if (batch != NULL)
-		MemoryContextDelete(batch->memory);
-	sink->batch = NULL;
+	forget_written(sink);
 	MemoryContextSwitchTo(caller);
 }
 
 static bool
-is_full(const LandBatch *batch)
+is_full(const LandSink *sink)
 {
-	return batch->bytes >= BATCH_BYTES || list_length(batch->pages) >= BATCH_PAGES ||
-		GetCurrentTimestamp() - batch->opened_at >= BATCH_USECS;
+	const LandBatch *batch = sink->batch;
+
+	if (list_length(sink->cursors) >= BATCH_SHARDS)
+		return true;
+	return batch != NULL &&
+		(batch->bytes >= BATCH_BYTES || list_length(batch->pages) >= BATCH_PAGES ||
+		 GetCurrentTimestamp() - batch->opened_at >= BATCH_USECS);
 }
 
 static void
@@ -421,12 +470,10 @@ land_page_end(BatchSink *base, const CursorState *cursor, int64 body_bytes, uint
 	LandPage   *page = sink->page;
 	MemoryContext previous;
 
-	/* a batch belongs to one shard */
-	if (sink->batch != NULL && strcmp(sink->batch->cursor.shard, cursor->shard) != 0)
-		commit_batch(sink, &sink->batch->cursor, true);
 	if (sink->batch == NULL)
 		open_batch(sink);
 	MemoryContextSetParent(sink->page_memory, sink->batch->memory);
+	page->row.shard = MemoryContextStrdup(sink->page_memory, cursor->shard);
 	previous = MemoryContextSwitchTo(sink->batch->memory);
 	sink->batch->pages = lappend(sink->batch->pages, page);
 	MemoryContextSwitchTo(previous);
@@ -436,21 +483,30 @@ land_page_end(BatchSink *base, const CursorState *cursor, int64 body_bytes, uint
 	page->row.records = records_count(page->records);
 	sink->batch->records += page->row.records;
 	sink->batch->bytes += body_bytes;
-	copy_cursor(&sink->batch->cursor, cursor, sink->batch->memory);
+	note_cursor(sink, cursor);
 	sink->page = NULL;
 	sink->page_memory = NULL;
-	if (is_full(sink->batch))
-		commit_batch(sink, &sink->batch->cursor, true);
+	if (is_full(sink))
+		commit_batch(sink, true);
 }
 
 static void
-land_close(BatchSink *base, const CursorState *cursor)
+land_shard_end(BatchSink *base, const CursorState *cursor)
 {
 	LandSink   *sink = (LandSink *) base;
 
-	if (sink->batch != NULL && strcmp(sink->batch->cursor.shard, cursor->shard) != 0)
-		commit_batch(sink, &sink->batch->cursor, true);
-	commit_batch(sink, cursor, false);
+	note_cursor(sink, cursor);
+	if (is_full(sink))
+		commit_batch(sink, true);
+}
+
+static void
+land_close(BatchSink *base)
+{
+	LandSink   *sink = (LandSink *) base;
+
+	if (sink->cursors != NIL || sink->requests != NIL || sink->name.committed)
+		commit_batch(sink, false);
 	forget_name(sink);
 }
 
@@ -461,12 +517,14 @@ land_sink(MemoryContext memory)
 
 	sink->memory = memory;
 	sink->request_memory = AllocSetContextCreate(memory, "dataops requests", ALLOCSET_SMALL_SIZES);
+	sink->cursor_memory = AllocSetContextCreate(memory, "dataops cursors", ALLOCSET_SMALL_SIZES);
 	sink->base.open = land_open;
 	sink->base.log_request = land_log_request;
 	sink->base.page_begin = land_page_begin;
 	sink->base.record = land_record;
 	sink->base.page_discard = land_page_discard;
 	sink->base.page_end = land_page_end;
+	sink->base.shard_end = land_shard_end;
 	sink->base.close = land_close;
 	return &sink->base;
 }
