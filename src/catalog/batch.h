@@ -17,6 +17,7 @@ typedef struct BatchSource
 	char	   *env;
 	Oid			raw_table;		/* the partitioned table */
 	char	   *archive;		/* store server, or NULL */
+	bool		repeatable;		/* its pages may be asked for again */
 } BatchSource;
 
 /* A page's envelope; texts are clean and without secrets or query values. */

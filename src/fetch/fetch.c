@@ -8,7 +8,9 @@
  */
 #include "fetch/fetch.h"
 
+#include "common/hashfn.h"
 #include "executor/spi.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "catalog/definition.h"
@@ -20,11 +22,46 @@
 #include "core/fault.h"
 #include "fetch/traversal.h"
 
+#define CURSORS_AHEAD	200		/* read by one statement */
+
 /* ---- what is needed, read in one transaction ---- */
+
+static uint32
+text_hash(const void *key, Size size)
+{
+	const char *text = *(const char *const *) key;
+
+	return hash_bytes((const unsigned char *) text, strlen(text));
+}
+
+static int
+text_compare(const void *a, const void *b, Size size)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+/* Adds the item unless it is there: two traversals of one shard would land everything twice. */
+static void
+add_item(FetchStage *stage, HTAB *seen, const char *item)
+{
+	bool		found;
+	char	  **entry = hash_search(seen, &item, HASH_ENTER, &found);
+
+	if (found)
+		return;
+	*entry = MemoryContextStrdup(stage->memory, item);
+	stage->items = lappend(stage->items, *entry);
+}
 
 static void
 run_for_each(FetchStage *stage, const char *query)
 {
+	HASHCTL		control = {
+		.keysize = sizeof(char *), .entrysize = sizeof(char *), .hash = text_hash,
+		.match = text_compare, .hcxt = CurrentMemoryContext
+	};
+	HTAB	   *seen = hash_create("dataops items", 256, &control, HASH_ELEM | HASH_FUNCTION |
+								   HASH_COMPARE | HASH_CONTEXT);
 	SqlRole		before = sql_become_owner(stage->run->owner, stage->run->search_path,
 										  stage->run->timezone);
 	int			code;
@@ -39,7 +76,7 @@ run_for_each(FetchStage *stage, const char *query)
 		MemoryContext previous = MemoryContextSwitchTo(stage->memory);
 
 		if (item != NULL)
-			stage->items = lappend(stage->items, pstrdup(item));
+			add_item(stage, seen, item);
 		MemoryContextSwitchTo(previous);
 	}
 	SPI_finish();
@@ -68,6 +105,7 @@ load(FetchStage *stage)
 	archive = spec_text(stage->step->spec, "archive", stage->source->what);
 	stage->target.name = stage->source->name;
 	stage->target.env = stage->run->env;
+	stage->target.repeatable = stage->source->idempotent;
 	stage->target.archive = archive != NULL && *archive != '\0' ? archive : NULL;
 	stage->target.raw_table = raw_table_find(stage->source->name, stage->run->env);
 	if (!OidIsValid(stage->target.raw_table))
@@ -110,16 +148,44 @@ go_on(FetchStage *stage, Traversal *traversal)
 	traversal_end(traversal);
 }
 
-/* Begins traversals while connections are free. */
+/* Reads where the next shards stand. */
+static void
+read_cursors(FetchStage *stage)
+{
+	int			last = Min(stage->next_item + CURSORS_AHEAD, list_length(stage->items));
+	List	   *shards = NIL;
+
+	MemoryContextReset(stage->cursor_memory);
+	txn_begin(stage->run);
+	MemoryContextSwitchTo(stage->cursor_memory);
+	for (int i = stage->next_item; i < last; i++)
+	{
+		char	   *item = list_nth(stage->items, i);
+
+		shards = lappend(shards, item != NULL ? item : "");
+	}
+	stage->cursors = landing_cursors(stage->run, stage->step, stage->source->name, shards);
+	txn_commit(stage->run);
+	MemoryContextSwitchTo(stage->memory);
+}
+
+/* Begins traversals while connections are free; not those that this run has ended already. */
 static void
 begin_more(FetchStage *stage)
 {
 	while (has_room(stage) && stage->next_item < list_length(stage->items))
 	{
-		Traversal  *traversal = traversal_begin(stage, list_nth(stage->items, stage->next_item++));
+		const CursorRow *cursor;
+		Traversal  *traversal;
 
-		if (traversal == NULL)
+		if (stage->cursors == NIL)
+			read_cursors(stage);
+		cursor = linitial(stage->cursors);
+		stage->cursors = list_delete_first(stage->cursors);
+		stage->next_item++;
+		if (cursor->done)
 			continue;
+		traversal = traversal_begin(stage, list_nth(stage->items, stage->next_item - 1), cursor);
 		stage->traversals = lappend(stage->traversals, traversal);
 		go_on(stage, traversal);
 	}
@@ -180,6 +246,7 @@ fetch_stage(Run *run, Step *step, BatchSink *sink)
 	StageResult result;
 
 	stage->memory = memory;
+	stage->cursor_memory = AllocSetContextCreate(memory, "dataops cursors", ALLOCSET_SMALL_SIZES);
 	stage->run = run;
 	stage->step = step;
 	stage->sink = sink;

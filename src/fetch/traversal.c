@@ -304,21 +304,27 @@ note_capped(const Traversal *traversal)
 
 /* ---- beginning and end ---- */
 
-/* The stored cursor of the shard; an empty one when the source was never read. */
-static void
-load_cursor(Traversal *traversal, const char *shard)
+static char *
+copy_text(const char *text)
 {
-	FetchStage *stage = traversal->stage;
+	return text != NULL ? pstrdup(text) : NULL;
+}
 
-	txn_begin(stage->run);
-	MemoryContextSwitchTo(traversal->memory);
-	traversal->row = landing_cursor(stage->run, stage->step, stage->source->name, shard);
-	if (traversal->row == NULL)
+static CursorRow *
+copy_row(const CursorRow *row)
+{
+	CursorRow  *copy = palloc(sizeof(CursorRow));
+
+	*copy = (CursorRow) {
+		copy_text(row->shard), copy_text(row->value), copy_text(row->etag),
+		copy_text(row->last_modified), NULL, row->done
+	};
+	if (row->position != NULL)
 	{
-		traversal->row = palloc0(sizeof(CursorRow));
-		traversal->row->shard = pstrdup(shard);
+		copy->position = palloc(VARSIZE(row->position));
+		memcpy(copy->position, row->position, VARSIZE(row->position));
 	}
-	txn_commit(stage->run);
+	return copy;
 }
 
 static void
@@ -343,25 +349,21 @@ start(Traversal *traversal, const char *item)
 }
 
 Traversal *
-traversal_begin(FetchStage *stage, const char *item)
+traversal_begin(FetchStage *stage, const char *item, const CursorRow *row)
 {
 	MemoryContext memory = AllocSetContextCreate(stage->memory, "dataops traversal",
 												 ALLOCSET_SMALL_SIZES);
-	Traversal  *traversal = MemoryContextAllocZero(memory, sizeof(Traversal));
+	MemoryContext previous = MemoryContextSwitchTo(memory);
+	Traversal  *traversal = palloc0(sizeof(Traversal));
 
 	traversal->stage = stage;
 	traversal->memory = memory;
 	traversal->cursor_memory = AllocSetContextCreate(memory, "dataops cursor",
 													 ALLOCSET_SMALL_SIZES);
-	load_cursor(traversal, item != NULL ? item : "");
-	MemoryContextSwitchTo(memory);
-	if (!traversal->row->done)
-		start(traversal, item);
-	MemoryContextSwitchTo(stage->memory);
-	if (traversal->pager != NULL)
-		return traversal;
-	MemoryContextDelete(memory);
-	return NULL;
+	traversal->row = copy_row(row);
+	start(traversal, item);
+	MemoryContextSwitchTo(previous);
+	return traversal;
 }
 
 void

@@ -9,6 +9,7 @@
 
 #include "catalog/batch.h"
 #include "catalog/connection.h"
+#include "catalog/landing.h"
 #include "fetch/client.h"
 
 /* What all traversals of a step have in common. */
@@ -25,6 +26,8 @@ typedef struct FetchStage
 	Client	   *client;
 	List	   *items;			/* char *; one NULL without for_each */
 	int			next_item;		/* the first of them that was not begun */
+	MemoryContext cursor_memory;
+	List	   *cursors;		/* CursorRow * of the next items, read ahead */
 	List	   *traversals;		/* begun and not over */
 	int			nasked;			/* pages asked for and not taken in */
 	StageResult result;
@@ -35,10 +38,10 @@ typedef struct FetchStage
 typedef struct Traversal Traversal;
 
 /*
- * Begins where the shard's cursor stands; NULL when this run has come to its end already.  "item"
- * is that of for_each, NULL without.  Reads the cursor in a transaction of its own.
+ * Begins where the shard's cursor stands, which is copied.  "item" is that of for_each, NULL
+ * without; it must live as long.
  */
-extern Traversal *traversal_begin(FetchStage *stage, const char *item);
+extern Traversal *traversal_begin(FetchStage *stage, const char *item, const CursorRow *row);
 
 /* Asks for one more page, if there is one that can be asked for now. */
 extern bool traversal_ask(Traversal *traversal);

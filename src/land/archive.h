@@ -31,9 +31,8 @@ extern char *archive_name(const char *source, const char *env, const pg_uuid_t *
 extern void archive_page(LineFile *file, Records *records);
 
 /*
- * Writes the file as an object, if absent.  One of the same contents is a success: an earlier
- * attempt's.
- * Throws when the store refuses or another object has the name.  Call it outside of a transaction.
+ * Writes the finished file as an object, if absent.  One of the same contents is a success: an
+ * earlier attempt's.  Throws when the store refuses or another object has the name.  Call it outside of a transaction.
  */
 extern ArchiveObject archive_store(LineFile *file, Store *store, const char *name);
 

@@ -3,9 +3,12 @@
  *	  The sink of pages: collects a batch outside of any transaction and lands it in one.
  *
  * The order is what makes landing exactly once.  An intent names the archive object and is
- * committed; the object is written; one transaction then holds raw rows, page rows, batch, cursor,
- * request log, the intent's end and the next batch's intent.  Whoever dies before that commit has
- * landed nothing: the next attempt takes the object back by its intent and reads the pages again.
+ * committed, durably; the object is written; one transaction then holds raw rows, page rows, batch,
+ * cursors, request log and the intent's end.  Whoever dies before that commit has landed nothing:
+ * the next attempt takes the object back by its intent and reads the pages again.
+ *
+ * That last commit does not wait for the disk where pages may be asked for again: a crash that
+ * undoes it undoes rows and cursors together.  The end of the step waits for all of them.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -31,11 +34,9 @@
 #define BATCH_SHARDS	500
 #define BATCH_USECS		(10 * USECS_PER_SEC)
 
-/* A name for a batch; with an archive it is committed as an intent before it is used. */
+/* What the batch that lands is called. */
 typedef struct BatchName
 {
-	bool		made;
-	bool		committed;
 	pg_uuid_t	id;
 	TimestampTz created_at;
 	char	   *object;			/* NULL without an archive */
@@ -43,7 +44,7 @@ typedef struct BatchName
 
 typedef struct LandPage
 {
-	PageRow		row;
+	PageRow		row;			/* first: a list of these is one of rows */
 	Records    *records;
 } LandPage;
 
@@ -70,59 +71,9 @@ typedef struct LandSink
 	List	   *requests;		/* RequestLog *, not yet written */
 	MemoryContext cursor_memory;
 	List	   *cursors;		/* CursorState *, not yet written; one a shard */
-	BatchName	name;			/* of the open batch, or of the next one */
 	LandBatch  *batch;			/* NULL: none is open */
 	LandPage   *page;			/* NULL: none is begun */
 } LandSink;
-
-/* ---- names and intents ---- */
-
-static void
-make_name(LandSink *sink)
-{
-	MemoryContext previous;
-
-	if (sink->name.made)
-		return;
-	previous = MemoryContextSwitchTo(sink->memory);
-	sink->name.made = true;
-	sink->name.committed = false;
-	sink->name.id = uuid_v7();
-	/* whole milliseconds: the object's name tells the same moment as the rows */
-	sink->name.created_at = GetCurrentTimestamp() / 1000 * 1000;
-	sink->name.object = sink->store == NULL ? NULL :
-		archive_name(sink->source.name, sink->source.env, &sink->name.id, sink->name.created_at);
-	MemoryContextSwitchTo(previous);
-}
-
-static void
-forget_name(LandSink *sink)
-{
-	if (sink->name.object != NULL)
-		pfree(sink->name.object);
-	memset(&sink->name, 0, sizeof(BatchName));
-}
-
-/* Writes the intent of a name in the transaction that is open. */
-static void
-write_intent(LandSink *sink)
-{
-	make_name(sink);
-	landing_intent(sink->run, sink->step, &sink->name.id, sink->source.archive, sink->name.object);
-	sink->name.committed = true;
-}
-
-static void
-commit_intent(LandSink *sink)
-{
-	if (sink->name.committed)
-		return;
-	FAULT_POINT("land_before_intent");
-	txn_begin(sink->run);
-	write_intent(sink);
-	txn_commit(sink->run);
-	FAULT_POINT("land_after_intent");
-}
 
 /* ---- opening ---- */
 
@@ -167,6 +118,7 @@ land_open(BatchSink *base, Run *run, Step *step, const BatchSource *source)
 	sink->source.name = pstrdup(source->name);
 	sink->source.env = pstrdup(source->env);
 	sink->source.raw_table = source->raw_table;
+	sink->source.repeatable = source->repeatable;
 	sink->writer = jsonb_writer_create(sink->memory);
 	if (source->archive != NULL)
 	{
@@ -289,9 +241,34 @@ note_cursor(LandSink *sink, const CursorState *from)
 
 /* ---- landing ---- */
 
-/* Writes the archive object of the open batch. */
+static BatchName
+make_name(LandSink *sink)
+{
+	BatchName	name = {.id = uuid_v7()};
+
+	/* whole milliseconds: the object's name tells the same moment as the rows */
+	name.created_at = GetCurrentTimestamp() / 1000 * 1000;
+	if (sink->store != NULL)
+		name.object = archive_name(sink->source.name, sink->source.env, &name.id, name.created_at);
+	return name;
+}
+
+static void
+commit_intent(LandSink *sink, const BatchName *name)
+{
+	FAULT_POINT("land_before_intent");
+	txn_begin(sink->run);
+	landing_intent(sink->run, sink->step, &name->id, sink->source.archive, name->object);
+	txn_commit(sink->run);
+	FAULT_POINT("land_after_intent");
+}
+
+/*
+ * Writes the archive object of the open batch.  The intent comes when the object is ready to be
+ * written: by then the commit of the batch before has reached the disk.
+ */
 static ArchiveObject
-archive_batch(LandSink *sink)
+archive_batch(LandSink *sink, const BatchName *name)
 {
 	LineFile   *file = line_file_begin(sink->batch->memory, true);
 	MemoryContext previous = MemoryContextSwitchTo(sink->batch->memory);
@@ -300,7 +277,10 @@ archive_batch(LandSink *sink)
 
 	foreach(cell, sink->batch->pages)
 		archive_page(file, ((LandPage *) lfirst(cell))->records);
-	object = archive_store(file, sink->store, sink->name.object);
+	line_file_finish(file);
+	commit_intent(sink, name);
+	MemoryContextSwitchTo(sink->batch->memory);
+	object = archive_store(file, sink->store, name->object);
 	MemoryContextSwitchTo(previous);
 	return object;
 }
@@ -350,28 +330,8 @@ write_batch(LandSink *sink, BatchRow *row)
 		insert_page(sink, row, lfirst(cell), insert);
 	raw_insert_end(insert);
 	FAULT_POINT("land_after_insert");
-	foreach(cell, batch->pages)
-		landing_page(&row->id, &((LandPage *) lfirst(cell))->row);
+	landing_pages(&row->id, batch->pages);
 	landing_batch(sink->run, sink->step, row);
-}
-
-static void
-write_requests(LandSink *sink)
-{
-	ListCell   *cell;
-
-	foreach(cell, sink->requests)
-		landing_request(sink->run, sink->step, lfirst(cell));
-}
-
-/* "batch" is NULL when none lands. */
-static void
-write_cursors(LandSink *sink, const pg_uuid_t *batch)
-{
-	ListCell   *cell;
-
-	foreach(cell, sink->cursors)
-		landing_cursor_put(sink->run, sink->source.name, lfirst(cell), batch);
 }
 
 /* What was collected for the transaction that is over. */
@@ -396,55 +356,52 @@ count_batch(LandSink *sink, const BatchRow *row)
 	sink->base.pages += row->pages;
 }
 
-/*
- * Commits the open batch, if it has records, with the cursors and the request log.  "more": the
- * next batch's intent goes along.
- */
+/* The rows of the open batch, in the transaction that is open. */
 static void
-commit_batch(LandSink *sink, bool more)
+land_rows(LandSink *sink, BatchRow *row, const BatchName *name, const ArchiveObject *object)
+{
+	row->id = name->id;
+	row->created_at = name->created_at;
+	row->object = name->object;
+	row->object_bytes = object->bytes;
+	row->object_crc32c = object->crc32c;
+	write_batch(sink, row);
+	if (sink->store != NULL)
+		landing_intent_done(&row->id, object->bytes, object->crc32c);
+}
+
+/* Commits the open batch, if it has records, with the cursors and the request log. */
+static void
+commit_batch(LandSink *sink)
 {
 	LandBatch  *batch = sink->batch;
 	bool		has_rows = batch != NULL && batch->records > 0;
 	BatchRow	row = {.source = &sink->source};
+	BatchName	name = {0};
 	ArchiveObject object = {0};
 	MemoryContext caller = CurrentMemoryContext;
 
-	if (has_rows)
-	{
-		make_name(sink);
-		if (sink->store != NULL)
-		{
-			commit_intent(sink);
-			object = archive_batch(sink);
-		}
-	}
 	if (batch != NULL)
 	{
+		MemoryContextSwitchTo(batch->memory);
 		row.pages = list_length(batch->pages);
 		row.bytes = batch->bytes;
 	}
+	if (has_rows)
+		name = make_name(sink);
+	if (has_rows && sink->store != NULL)
+		object = archive_batch(sink, &name);
 	txn_begin(sink->run);
 	FAULT_POINT("land_before_insert");
 	if (has_rows)
-	{
-		row.id = sink->name.id;
-		row.created_at = sink->name.created_at;
-		row.object = sink->name.object;
-		row.object_bytes = object.bytes;
-		row.object_crc32c = object.crc32c;
-		write_batch(sink, &row);
-		if (sink->store != NULL)
-			landing_intent_done(&row.id, object.bytes, object.crc32c);
-		forget_name(sink);
-	}
-	write_cursors(sink, has_rows ? &row.id : NULL);
-	write_requests(sink);
-	if (more && has_rows && sink->store != NULL)
-		write_intent(sink);
-	else if (!more && sink->name.committed)
-		landing_intent_removed(&sink->name.id);
+		land_rows(sink, &row, &name, &object);
+	landing_cursors_put(sink->run, sink->source.name, sink->cursors, has_rows ? &row.id : NULL);
+	landing_requests(sink->run, sink->step, sink->requests);
 	FAULT_POINT("land_before_commit");
-	txn_commit(sink->run);
+	if (sink->source.repeatable)
+		txn_commit_async(sink->run);
+	else
+		txn_commit(sink->run);
 	FAULT_POINT("land_after_commit");
 	count_batch(sink, &row);
 	forget_written(sink);
@@ -487,7 +444,7 @@ land_page_end(BatchSink *base, const CursorState *cursor, int64 body_bytes, uint
 	sink->page = NULL;
 	sink->page_memory = NULL;
 	if (is_full(sink))
-		commit_batch(sink, true);
+		commit_batch(sink);
 }
 
 static void
@@ -497,7 +454,7 @@ land_shard_end(BatchSink *base, const CursorState *cursor)
 
 	note_cursor(sink, cursor);
 	if (is_full(sink))
-		commit_batch(sink, true);
+		commit_batch(sink);
 }
 
 static void
@@ -505,9 +462,8 @@ land_close(BatchSink *base)
 {
 	LandSink   *sink = (LandSink *) base;
 
-	if (sink->cursors != NIL || sink->requests != NIL || sink->name.committed)
-		commit_batch(sink, false);
-	forget_name(sink);
+	if (sink->cursors != NIL || sink->requests != NIL)
+		commit_batch(sink);
 }
 
 BatchSink *

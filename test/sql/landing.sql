@@ -70,7 +70,7 @@ SELECT count(*) FROM dataops.list_objects('landing_lake', 'raw/landing_empty');
 
 \echo == one traversal and cursor a shard, batches of several
 SET client_min_messages = warning;
-SELECT landing_source('landing_each', '/items', '{"params": {"total": "{item}"}, "for_each": "SELECT generate_series(1, 3)"}');
+SELECT landing_source('landing_each', '/items', '{"params": {"total": "{item}"}, "for_each": "SELECT unnest(ARRAY[1, 2, NULL, 1, 3])"}');
 RESET client_min_messages;
 CALL dataops._test_fetch('landing_each', 'landing_lake');
 SELECT shard, count(*) AS pages, sum(rows_in) AS records FROM dataops.pages WHERE source = 'landing_each' GROUP BY shard ORDER BY shard;

@@ -1,5 +1,5 @@
-# What waits for the disk and what does not: a crash in the middle of a run of steps that stay in the database
-# undoes the last of them, which are done again; when CALL run() has returned, the whole run is on disk.
+# What waits for the disk and what does not: a crash in the middle of a run of steps that stay in the database, or of a
+# fetch, undoes what was done last, and it is done again; when CALL run() has returned, the whole run is on disk.
 #
 # Copyright (c) 2026, dataops authors; PostgreSQL License
 use strict;
@@ -13,7 +13,11 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 # Nothing but commits that wait writes the WAL out: its writer stands still, see freeze_writer().
+my ($ports, $fake) = start_fake();
+my $lake = PostgreSQL::Test::Utils::tempdir;
 my $node = start_cluster('durable', <<CONF);
+dataops.file_root = '$lake'
+dataops.network_limit = 'http://127.0.0.1, 127.0.0.0/8'
 restart_after_crash = on
 autovacuum = off
 bgwriter_lru_maxpages = 0
@@ -39,7 +43,8 @@ SELECT dataops.add_model('job', 'lab.day',
 SELECT dataops.add_load('job', 'lab.item', 'warehouse', key => '{id}', after => '{lab.day}');
 SELECT dataops.add_sql('job', 'log_again', 'INSERT INTO lab.done VALUES (2)', after => '{lab.item@warehouse}');
 SQL
-my $run = "CALL dataops.run('job', from_ts => '2026-01-01+00', to_ts => '2026-01-02+00')";
+my $range = "from_ts => '2026-01-01+00', to_ts => '2026-01-02+00'";
+my $run = "CALL dataops.run('job', $range)";
 
 my $fingerprint = <<'SQL';
 SELECT 'item', count(*), sum(id) FROM lab.item
@@ -114,6 +119,44 @@ foreach my $nth (1 .. 5)
 	  or diag(as_app('SELECT step, attempt, state, error FROM dataops.step_run'));
 }
 
+# Batches of a fetch: rows, cursor and ledger are undone together.  With an archive the batch before is on disk when an
+# object is written, so that no object is without a record; what must not be asked for twice waits for each commit.
+my %sources = (
+	plain => { more => '', archive => '', batches => 0 },
+	archived => { more => '', archive => 'lake', batches => 1 },
+	posted => { more => q{, method => 'POST'}, archive => '', batches => 2 });
+
+my $fetch = "CALL dataops.run('fetch', $range)";
+
+foreach my $name (sort keys %sources)
+{
+	my $source = $sources{$name};
+	my $folder = "durable_$name";
+
+	fresh_database();
+	$node->safe_psql('work', "CREATE SERVER lake FOREIGN DATA WRAPPER dataops_file OPTIONS (prefix '$folder'); GRANT USAGE ON FOREIGN SERVER lake TO app");
+	as_app("CREATE SERVER api FOREIGN DATA WRAPPER dataops_http OPTIONS (url 'http://127.0.0.1:$ports->{port}')");
+	as_app("SELECT dataops.create_http_source('items', 'api', '/items', params => '{\"total\": 2600, \"per_page\": 10}',
+		paginate => '{\"type\": \"page\", \"limit\": 10}'$source->{more});
+		SELECT dataops.create_pipeline('fetch', every => '1 day', start_at => '2026-01-01+00');
+		SELECT dataops.add_fetch('fetch', 'items', archive => '$source->{archive}')");
+	my $pid = freeze_writer();
+	my $session = session_start($node, 'victim', [ "SET dataops.fault = 'land_after_commit:sleep:2'", $fetch ],
+		database => 'work', user => 'app');
+
+	ok($node->poll_query_until('work', 'SELECT count(*) = 2 FROM dataops.batch'), "$name: two batches have landed");
+	crash($pid);
+	session_end($session);
+	is(as_app('SELECT count(*) FROM dataops.batch'), $source->{batches}, 'and so many are on disk');
+	is(as_app('SELECT count(*) FROM raw.items'), 1000 * $source->{batches}, 'with their rows');
+	as_app($fetch);
+	is(as_app(q{SELECT count(*), count(DISTINCT record->>'id') FROM raw.items}), '2600|2600', 'the next run lands the rest, nothing twice');
+	is(as_app(q{SELECT count(*) FROM dataops.intent WHERE state = 'open'}), 0, 'no intent stays open');
+	next if $source->{archive} eq '';
+	is(as_app(q{SELECT count(*), count(b.id) FROM dataops.list_objects('lake', 'raw') o
+		FULL JOIN dataops.batch b ON b.object = o.name AND b.object_bytes = o.bytes}), '3|3', 'and each object is that of a batch');
+}
+
 # What a caller was told is durable, in whichever process it was done.
 fresh_database();
 my $pid = freeze_writer();
@@ -123,7 +166,7 @@ is(as_app($fingerprint), $expected, 'a crash right after run() takes nothing of 
 
 fresh_database();
 $pid = freeze_writer();
-as_app("SELECT dataops.start('job', from_ts => '2026-01-01+00', to_ts => '2026-01-02+00') AS run_id \\gset\n"
+as_app("SELECT dataops.start('job', $range) AS run_id \\gset\n"
 	  . "CALL dataops.wait(:'run_id', '60 seconds')");
 crash($pid);
 is(as_app($fingerprint), $expected, 'nor one right after wait() for a worker');
