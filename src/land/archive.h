@@ -32,7 +32,8 @@ extern void archive_page(LineFile *file, Records *records);
 
 /*
  * Writes the finished file as an object, if absent.  One of the same contents is a success: an
- * earlier attempt's.  Throws when the store refuses or another object has the name.  Call it outside of a transaction.
+ * earlier attempt's.  Throws when the store refuses or another object has the name.  Call it
+ * outside of a transaction.
  */
 extern ArchiveObject archive_store(LineFile *file, Store *store, const char *name);
 
