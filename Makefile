@@ -72,6 +72,6 @@ help:
 	@echo 'make check-assert      all tests on a server with assertions'
 	@echo 'make lint              warnings of two compilers, symbols, layers, style'
 	@echo 'make bench             measure against COPY and SQL by hand; writes docs/benchmarks.md'
-	@echo '                       (RECORDS=1000000, ROUNDS=3, ONLY="landing models export steps" for some of it)'
+	@echo '                       (RECORDS=1000000, ROUNDS=3, ONLY="fetch landing models export steps" for some of it)'
 	@echo 'make typedefs          print our types, for pgindent'
 	@echo 'make clean             remove everything built'

@@ -120,7 +120,7 @@ SELECT b.run AS run_id, r.pipeline, b.env, s.step,
        NULL::interval AS took,
        p.records AS rows_in, p.records AS rows_out, NULL::bigint AS rows_quarantined,
        NULL::text AS error, NULL::text AS hint,
-       b.source, b.shard, p.batch, p.page, p.url, p.status, p.headers, p.bytes, p.crc32c, b.created_at, b.landed_at,
+       b.source, p.shard, p.batch, p.page, p.url, p.status, p.headers, p.bytes, p.crc32c, b.created_at, b.landed_at,
        b.archive, b.object, b.object_bytes
 FROM dataops.page p
 JOIN dataops.batch b ON b.id = p.batch

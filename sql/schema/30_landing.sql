@@ -19,7 +19,6 @@ CREATE TABLE dataops.batch (
     id          uuid        PRIMARY KEY,
     source      text        NOT NULL,
     env         text        NOT NULL DEFAULT 'prod',
-    shard       text        NOT NULL DEFAULT '',
     run         uuid        NOT NULL,
     step_run    uuid        NOT NULL,
     created_at  timestamptz NOT NULL,
@@ -40,6 +39,7 @@ COMMENT ON TABLE dataops.batch IS 'Pages that landed together, in one transactio
 CREATE TABLE dataops.page (
     batch       uuid        NOT NULL,
     page        integer     NOT NULL,
+    shard       text        NOT NULL DEFAULT '',
     url         text        NOT NULL,
     status      integer     NOT NULL,
     headers     jsonb       NOT NULL,
@@ -49,7 +49,7 @@ CREATE TABLE dataops.page (
     received_at timestamptz NOT NULL,
     PRIMARY KEY (batch, page)
 );
-COMMENT ON TABLE dataops.page IS 'Each page of a batch: request without secrets, status, headers, checksum of the body as inflated.';
+COMMENT ON TABLE dataops.page IS 'Each page of a batch: the item of for_each, request without secrets, status, headers, checksum of the body as inflated.';
 
 CREATE TABLE dataops.request (
     id         uuid        PRIMARY KEY,

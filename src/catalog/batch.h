@@ -17,6 +17,7 @@ typedef struct BatchSource
 	char	   *env;
 	Oid			raw_table;		/* the partitioned table */
 	char	   *archive;		/* store server, or NULL */
+	bool		repeatable;		/* its pages may be asked for again */
 } BatchSource;
 
 /* A page's envelope; texts are clean and without secrets or query values. */
@@ -28,7 +29,7 @@ typedef struct PageInfo
 	TimestampTz received_at;
 } PageInfo;
 
-/* Where reading goes on after the pages delivered so far; written with the batch. */
+/* Where reading of a shard goes on after its pages delivered so far; written with the batch. */
 typedef struct CursorState
 {
 	const char *shard;			/* "" unless the source has for_each */
@@ -54,8 +55,10 @@ typedef struct RequestLog
 /*
  * The sink.  Calls come outside of any transaction, in this order: open, then for each page
  * page_begin, record*, page_end, at last close.  A record's bytes live only during the call.
- * page_end() commits the batch when it is full (8 MB, 100 pages, 10 s), with the cursor state
- * given; close() commits what is left.  An error thrown leaves nothing of the open batch behind.
+ * Pages of several shards may alternate; shard_end follows the last page of each, whether it came
+ * to its end or not.  page_end() and shard_end() commit the batch when it is full (8 MB, 100 pages,
+ * 10 s, many shards), with the cursors told last; close() commits what is left.  An error thrown
+ * leaves nothing of the open batch behind.
  */
 typedef struct BatchSink BatchSink;
 struct BatchSink
@@ -68,8 +71,9 @@ struct BatchSink
 	void		(*page_discard) (BatchSink *sink);
 	void		(*page_end) (BatchSink *sink, const CursorState *cursor, int64 body_bytes,
 							 uint32 body_crc32c);
-	/* commits what is open, the cursor and the request log, also when no page came */
-	void		(*close) (BatchSink *sink, const CursorState *cursor);
+	void		(*shard_end) (BatchSink *sink, const CursorState *cursor);
+	/* commits what is open, the cursors and the request log, also when no page came */
+	void		(*close) (BatchSink *sink);
 	/* totals of the step, valid after close */
 	int64		records;
 	int64		quarantined;

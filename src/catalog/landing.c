@@ -22,16 +22,14 @@ void
 landing_batch(Run *run, Step *step, const BatchRow *batch)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.batch (id, source, env, shard, run, step_run, created_at, landed_at, "
+		"INSERT INTO dataops.batch (id, source, env, run, step_run, created_at, landed_at, "
 		"pages, records, quarantined, bytes, archive, object, object_bytes, crc32c) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp(), $8, $9, $10, $11, $12, $13, "
-		"$14, $15)";
+		"VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp(), $7, $8, $9, $10, $11, $12, $13, $14)";
 	SqlArgs		args = {0};
 
 	sql_add_uuid(&args, &batch->id);
 	sql_add_text(&args, batch->source->name);
 	sql_add_text(&args, batch->source->env);
-	sql_add_text(&args, batch->shard);
 	sql_add_uuid(&args, &run->id);
 	sql_add_uuid(&args, &step->step_run);
 	sql_add_timestamptz(&args, batch->created_at);
@@ -50,48 +48,73 @@ landing_batch(Run *run, Step *step, const BatchRow *batch)
 }
 
 void
-landing_page(const pg_uuid_t *batch, const PageRow *page)
+landing_pages(const pg_uuid_t *batch, List *pages)
 {
 	static const char sql[] =
-		"INSERT INTO dataops.page (batch, page, url, status, headers, bytes, records, crc32c, "
-		"received_at) "
-		"VALUES ($1, $2, $3, $4, coalesce($5, '{}'), $6, $7, $8, $9)";
-	SqlArgs		args = {0};
+		"INSERT INTO dataops.page (batch, page, shard, url, status, headers, bytes, records, "
+		"crc32c, received_at) "
+		"SELECT p.batch, p.page, p.shard, p.url, p.status, coalesce(p.headers, '{}'), p.bytes, "
+		"p.records, p.crc32c, p.received_at "
+		"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS p (batch, page, shard, url, "
+		"status, headers, bytes, records, crc32c, received_at)";
+	SqlArgs    *rows = palloc0(sizeof(SqlArgs) * list_length(pages));
+	ListCell   *cell;
 
-	sql_add_uuid(&args, batch);
-	sql_add_int(&args, page->number);
-	sql_add_text(&args, page->url);
-	sql_add_int(&args, page->status);
-	sql_add_jsonb(&args, page->headers);
-	sql_add_bigint(&args, page->bytes);
-	sql_add_bigint(&args, page->records);
-	sql_add_text(&args, crc_text(page->crc32c));
-	sql_add_timestamptz(&args, page->received_at);
-	sql_run_own(sql, &args);
+	foreach(cell, pages)
+	{
+		const PageRow *page = lfirst(cell);
+		SqlArgs    *args = &rows[foreach_current_index(cell)];
+
+		sql_add_uuid(args, batch);
+		sql_add_int(args, page->number);
+		sql_add_text(args, page->shard);
+		sql_add_text(args, page->url);
+		sql_add_int(args, page->status);
+		sql_add_jsonb(args, page->headers);
+		sql_add_bigint(args, page->bytes);
+		sql_add_bigint(args, page->records);
+		sql_add_text(args, crc_text(page->crc32c));
+		sql_add_timestamptz(args, page->received_at);
+	}
+	if (pages != NIL)
+		sql_run_own_for(sql, rows, list_length(pages));
 }
 
 void
-landing_request(Run *run, Step *step, const RequestLog *request)
+landing_requests(Run *run, Step *step, List *requests)
 {
 	static const char sql[] =
 		"INSERT INTO dataops.request (id, run, step_run, attempt, method, url, status, problem, "
 		"bytes, took_ms, started_at) "
-		"VALUES ($1, $2, $3, $4, $5, $6, nullif($7, 0), $8, $9, $10, $11)";
-	SqlArgs		args = {0};
-	pg_uuid_t	id = uuid_v7();
+		"SELECT r.id, r.run, r.step_run, r.attempt, r.method, r.url, nullif(r.status, 0), "
+		"r.problem, r.bytes, r.took_ms, r.started_at "
+		"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS r (id, run, step_run, "
+		"attempt, method, url, status, problem, bytes, took_ms, started_at)";
+	SqlArgs    *rows = palloc0(sizeof(SqlArgs) * list_length(requests));
+	pg_uuid_t  *ids = palloc(sizeof(pg_uuid_t) * list_length(requests));
+	ListCell   *cell;
 
-	sql_add_uuid(&args, &id);
-	sql_add_uuid(&args, &run->id);
-	sql_add_uuid(&args, &step->step_run);
-	sql_add_int(&args, request->attempt);
-	sql_add_text(&args, request->method);
-	sql_add_text(&args, request->url);
-	sql_add_int(&args, request->status);
-	sql_add_text(&args, request->problem);
-	sql_add_bigint(&args, request->bytes);
-	sql_add_int(&args, request->took_ms);
-	sql_add_timestamptz(&args, request->started_at);
-	sql_run_own(sql, &args);
+	foreach(cell, requests)
+	{
+		const RequestLog *request = lfirst(cell);
+		int			i = foreach_current_index(cell);
+		SqlArgs    *args = &rows[i];
+
+		ids[i] = uuid_v7();
+		sql_add_uuid(args, &ids[i]);
+		sql_add_uuid(args, &run->id);
+		sql_add_uuid(args, &step->step_run);
+		sql_add_int(args, request->attempt);
+		sql_add_text(args, request->method);
+		sql_add_text(args, request->url);
+		sql_add_int(args, request->status);
+		sql_add_text(args, request->problem);
+		sql_add_bigint(args, request->bytes);
+		sql_add_int(args, request->took_ms);
+		sql_add_timestamptz(args, request->started_at);
+	}
+	if (requests != NIL)
+		sql_run_own_for(sql, rows, list_length(requests));
 }
 
 void
@@ -121,39 +144,48 @@ landing_quarantine(Run *run, Step *step, const BatchRow *batch, const Quarantine
 	sql_run_own(sql, &args);
 }
 
-CursorRow *
-landing_cursor(Run *run, Step *step, const char *source, const char *shard)
+List *
+landing_cursors(Run *run, Step *step, const char *source, List *shards)
 {
 	static const char sql[] =
-		"SELECT c.value, CASE WHEN v.valid THEN c.etag END, "
-		"CASE WHEN v.valid THEN c.last_modified END, CASE WHEN c.run = $4 THEN c.position END, "
+		"SELECT c.value, CASE WHEN c.valid THEN c.etag END, "
+		"CASE WHEN c.valid THEN c.last_modified END, CASE WHEN c.run = $4 THEN c.position END, "
 		"c.run = $4 AND c.position IS NULL AND NOT EXISTS (SELECT FROM dataops.step_run s "
 		" WHERE s.run = $4 AND s.step = $5 AND s.state IN ('succeeded', 'skipped')) "
-		"FROM dataops.cursor c CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM dataops.run r, "
-		" dataops.deployment p JOIN dataops.definition d ON d.id = p.definition "
-		" WHERE r.id = c.run AND r.created_at > d.created_at AND p.kind = 'source' "
-		" AND p.pipeline = '' AND p.object = c.source AND p.env = c.env) AS valid) v "
-		"WHERE c.source = $1 AND c.env = $2 AND c.shard = $3";
+		"FROM unnest($3::text[]) WITH ORDINALITY AS wanted (shard, number) "
+		/* the limit makes it a look-up for each shard, whatever the planner knows of the table */
+		"LEFT JOIN LATERAL (SELECT k.*, (k.etag IS NOT NULL OR k.last_modified IS NOT NULL) AND "
+		" EXISTS (SELECT FROM dataops.run r, dataops.deployment p "
+		"  JOIN dataops.definition d ON d.id = p.definition "
+		"  WHERE r.id = k.run AND r.created_at > d.created_at AND p.kind = 'source' "
+		"  AND p.pipeline = '' AND p.object = k.source AND p.env = k.env) AS valid "
+		" FROM dataops.cursor k WHERE k.source = $1 AND k.env = $2 AND k.shard = wanted.shard "
+		" LIMIT 1) c ON true ORDER BY wanted.number";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
-	CursorRow  *cursor;
+	List	   *cursors = NIL;
+	ListCell   *shard;
 
 	sql_add_text(&args, source);
 	sql_add_text(&args, run->env);
-	sql_add_text(&args, shard);
+	sql_add_texts(&args, shards);
 	sql_add_uuid(&args, &run->id);
 	sql_add_text(&args, step->name);
 	rows = sql_run_own(sql, &args);
-	if (rows->count == 0)
-		return NULL;
-	cursor = palloc(sizeof(CursorRow));
-	cursor->shard = pstrdup(shard);
-	cursor->value = sql_text(rows, 0, 1);
-	cursor->etag = sql_text(rows, 0, 2);
-	cursor->last_modified = sql_text(rows, 0, 3);
-	cursor->position = sql_jsonb(rows, 0, 4);
-	cursor->done = sql_bool(rows, 0, 5);
-	return cursor;
+	foreach(shard, shards)
+	{
+		uint64		row = foreach_current_index(shard);
+		CursorRow  *cursor = palloc0(sizeof(CursorRow));
+
+		cursor->shard = pstrdup(lfirst(shard));
+		cursor->value = sql_text(rows, row, 1);
+		cursor->etag = sql_text(rows, row, 2);
+		cursor->last_modified = sql_text(rows, row, 3);
+		cursor->position = sql_jsonb(rows, row, 4);
+		cursor->done = sql_bool(rows, row, 5);
+		cursors = lappend(cursors, cursor);
+	}
+	return cursors;
 }
 
 void
@@ -185,26 +217,36 @@ landing_totals(Run *run, const char *source)
 }
 
 void
-landing_cursor_put(Run *run, const char *source, const CursorState *cursor, const pg_uuid_t *batch)
+landing_cursors_put(Run *run, const char *source, List *cursors, const pg_uuid_t *batch)
 {
 	static const char sql[] =
 		"INSERT INTO dataops.cursor AS c (source, env, shard, value, etag, last_modified, run, "
 		"position, batch, updated_at) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp()) "
-		"ON CONFLICT (source, env, shard) DO UPDATE SET value = $4, etag = $5, last_modified = $6, "
-		"run = $7, position = $8, batch = coalesce($9, c.batch), updated_at = clock_timestamp()";
-	SqlArgs		args = {0};
+		"SELECT n.*, clock_timestamp() FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS n "
+		"ON CONFLICT (source, env, shard) DO UPDATE SET value = excluded.value, "
+		"etag = excluded.etag, last_modified = excluded.last_modified, run = excluded.run, "
+		"position = excluded.position, batch = coalesce(excluded.batch, c.batch), "
+		"updated_at = excluded.updated_at";
+	SqlArgs    *rows = palloc0(sizeof(SqlArgs) * list_length(cursors));
+	ListCell   *cell;
 
-	sql_add_text(&args, source);
-	sql_add_text(&args, run->env);
-	sql_add_text(&args, cursor->shard);
-	sql_add_text(&args, cursor->value);
-	sql_add_text(&args, cursor->etag);
-	sql_add_text(&args, cursor->last_modified);
-	sql_add_uuid(&args, &run->id);
-	sql_add_jsonb(&args, cursor->position);
-	sql_add_uuid(&args, batch);
-	sql_run_own(sql, &args);
+	foreach(cell, cursors)
+	{
+		const CursorState *cursor = lfirst(cell);
+		SqlArgs    *args = &rows[foreach_current_index(cell)];
+
+		sql_add_text(args, source);
+		sql_add_text(args, run->env);
+		sql_add_text(args, cursor->shard);
+		sql_add_text(args, cursor->value);
+		sql_add_text(args, cursor->etag);
+		sql_add_text(args, cursor->last_modified);
+		sql_add_uuid(args, &run->id);
+		sql_add_jsonb(args, cursor->position);
+		sql_add_uuid(args, batch);
+	}
+	if (cursors != NIL)
+		sql_run_own_for(sql, rows, list_length(cursors));
 }
 
 void

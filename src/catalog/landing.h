@@ -19,7 +19,6 @@ typedef struct BatchRow
 {
 	pg_uuid_t	id;
 	const BatchSource *source;
-	const char *shard;
 	TimestampTz created_at;
 	int			pages;
 	int64		records;
@@ -33,6 +32,7 @@ typedef struct BatchRow
 typedef struct PageRow
 {
 	int			number;			/* in its batch, from 1 */
+	char	   *shard;
 	char	   *url;
 	int			status;
 	Jsonb	   *headers;		/* NULL: none were kept */
@@ -80,22 +80,25 @@ typedef struct LeftObject
 } LeftObject;
 
 extern void landing_batch(Run *run, Step *step, const BatchRow *batch);
-extern void landing_page(const pg_uuid_t *batch, const PageRow *page);
-extern void landing_request(Run *run, Step *step, const RequestLog *request);
+extern void landing_pages(const pg_uuid_t *batch, List *pages);	/* PageRow * */
+extern void landing_requests(Run *run, Step *step, List *requests); /* RequestLog * */
 extern void landing_quarantine(Run *run, Step *step, const BatchRow *batch,
 							   const QuarantinedRecord *record);
 
-/* The row of "shard", or NULL when the source was never read. In CurrentMemoryContext. */
-extern CursorRow *landing_cursor(Run *run, Step *step, const char *source, const char *shard);
+/*
+ * The rows of "shards" (char *) in their order, CursorRow *, in CurrentMemoryContext; empty ones
+ * for shards that were never read.
+ */
+extern List *landing_cursors(Run *run, Step *step, const char *source, List *shards);
 
 /* Of a source whose raw table is made anew: it is read from its beginning again. */
 extern void landing_forget_cursor(const char *source, const char *env);
 
 extern LandedTotals landing_totals(Run *run, const char *source);
 
-/* "batch" may be NULL: the last one stays noted. */
-extern void landing_cursor_put(Run *run, const char *source, const CursorState *cursor,
-							   const pg_uuid_t *batch);
+/* "cursors" is a list of CursorState *; "batch" may be NULL: the last one stays noted. */
+extern void landing_cursors_put(Run *run, const char *source, List *cursors,
+								const pg_uuid_t *batch);
 
 /* The intent's id is the batch's. */
 extern void landing_intent(Run *run, Step *step, const pg_uuid_t *id, const char *server,

@@ -324,29 +324,48 @@ ledger_claim(const pg_uuid_t *id, MemoryContext memory)
 
 /* ---- steps ---- */
 
-StepStatus
-ledger_step_status(Run *run, const char *step, TimestampTz *next_attempt_at)
+static StepStatus
+status_of(const char *state)
 {
-	static const char sql[] =
-		"SELECT s.state, s.next_attempt_at "
-		"FROM dataops.step_run s JOIN dataops.run r ON r.id = s.run "
-		"WHERE s.run = $1 AND s.step = $2 "
-		"AND (s.claim > r.redo_claim OR NOT coalesce(s.step = ANY (r.redo), false)) "
-		"ORDER BY s.attempt DESC LIMIT 1";
-	SqlArgs		args = {0};
-	SqlRows    *rows;
-	char	   *state;
-
-	sql_add_uuid(&args, &run->id);
-	sql_add_text(&args, step);
-	rows = sql_run_own(sql, &args);
-	if (rows->count == 0)
-		return STEP_PENDING;
-	state = sql_text(rows, 0, 1);
-	*next_attempt_at = sql_timestamptz(rows, 0, 2);
 	if (strcmp(state, "succeeded") == 0 || strcmp(state, "skipped") == 0)
 		return STEP_SUCCEEDED;
 	return strcmp(state, "waiting") == 0 ? STEP_WAITING : STEP_PENDING;
+}
+
+StepStanding
+ledger_step_standing(Run *run, Step *step)
+{
+	/* the last attempt first; one row without an attempt where there was none */
+	static const char sql[] =
+		"SELECT r.cancel_requested, s.attempt, s.state, s.next_attempt_at, "
+		"s.claim > r.redo_claim, s.step = ANY (r.redo) "
+		"FROM dataops.run r LEFT JOIN dataops.step_run s ON s.run = r.id AND s.step = $2 "
+		"WHERE r.id = $1 ORDER BY s.attempt DESC";
+	StepStanding standing = {.status = STEP_PENDING};
+	bool		found = false;
+	SqlArgs		args = {0};
+	SqlRows    *rows;
+
+	sql_add_uuid(&args, &run->id);
+	sql_add_text(&args, step->name);
+	rows = sql_run_own(sql, &args);
+	standing.cancel_requested = sql_bool(rows, 0, 1);
+	step->attempt = sql_bigint(rows, 0, 2);
+	step->failures = 0;
+	for (uint64 i = 0; step->attempt > 0 && i < rows->count; i++)
+	{
+		char	   *state = sql_text(rows, i, 3);
+		bool		since_redo = sql_bool(rows, i, 5);
+
+		if (since_redo && (strcmp(state, "failed") == 0 || strcmp(state, "waiting") == 0))
+			step->failures++;
+		if (found || (!since_redo && sql_bool(rows, i, 6)))
+			continue;
+		found = true;
+		standing.status = status_of(state);
+		standing.next_attempt_at = sql_timestamptz(rows, i, 4);
+	}
+	return standing;
 }
 
 void
@@ -354,28 +373,20 @@ ledger_step_start(Run *run, Step *step)
 {
 	static const char sql[] =
 		"INSERT INTO dataops.step_run (id, run, step, attempt, kind, definition, target, state, "
-		"claim, started_at) "
-		"SELECT $1, $2, $3, coalesce(max(attempt), 0) + 1, $4, $5, $6, 'running', $7, "
-		"clock_timestamp() "
-		"FROM dataops.step_run WHERE run = $2 AND step = $3 "
-		"RETURNING attempt, (SELECT count(*) "
-		"FROM dataops.step_run s JOIN dataops.run r ON r.id = s.run "
-		" WHERE s.run = $2 AND s.step = $3 AND s.state IN ('failed', 'waiting') "
-		"AND s.claim > r.redo_claim)";
+		"claim, started_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', $8, clock_timestamp())";
 	SqlArgs		args = {0};
-	SqlRows    *rows;
 
 	step->step_run = uuid_v7();
+	step->attempt++;
 	sql_add_uuid(&args, &step->step_run);
 	sql_add_uuid(&args, &run->id);
 	sql_add_text(&args, step->name);
+	sql_add_int(&args, step->attempt);
 	sql_add_text(&args, ledger_kind_name(step->kind));
 	sql_add_uuid(&args, &step->definition);
 	sql_add_text(&args, step->target);
 	sql_add_int(&args, run->claim);
-	rows = sql_run_own(sql, &args);
-	step->attempt = sql_bigint(rows, 0, 1);
-	step->failures = sql_bigint(rows, 0, 2);
+	sql_run_own(sql, &args);
 }
 
 pg_noreturn static void
@@ -496,16 +507,6 @@ ledger_finish(Run *run, const RunEnd *end)
 	sql_add_bool(&args, run->hold);
 	if (sql_run_own(sql, &args)->count != 1)
 		claim_lost(run);
-}
-
-bool
-ledger_cancel_requested(Run *run)
-{
-	static const char sql[] = "SELECT cancel_requested FROM dataops.run WHERE id = $1";
-	SqlArgs		args = {0};
-
-	sql_add_uuid(&args, &run->id);
-	return sql_bool(sql_run_own(sql, &args), 0, 1);
 }
 
 /* ---- commands on a run ---- */

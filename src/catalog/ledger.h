@@ -79,9 +79,17 @@ typedef enum StepStatus
 	STEP_WAITING
 } StepStatus;
 
-extern StepStatus ledger_step_status(Run *run, const char *step, TimestampTz *next_attempt_at);
+typedef struct StepStanding
+{
+	StepStatus	status;
+	TimestampTz next_attempt_at;	/* of one that waits */
+	bool		cancel_requested;	/* cancel() was called for the run */
+} StepStanding;
 
-/* Begins an attempt: sets step->step_run, step->attempt and step->failures. */
+/* Also sets step->attempt to the last attempt made, and step->failures. */
+extern StepStanding ledger_step_standing(Run *run, Step *step);
+
+/* Begins the attempt after step->attempt: raises that, and sets step->step_run. */
 extern void ledger_step_start(Run *run, Step *step);
 
 /*
@@ -109,9 +117,6 @@ typedef struct RunEnd
 } RunEnd;
 
 extern void ledger_finish(Run *run, const RunEnd *end);
-
-/* Was cancel() called for it? */
-extern bool ledger_cancel_requested(Run *run);
 
 /* Head of a run for commands that act on one, and its state now. */
 typedef struct RunHead

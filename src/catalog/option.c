@@ -248,8 +248,8 @@ check_concurrency(const char *name, const char *value)
 {
 	int			result;
 
-	if (!unit_parse(value, 0, &result) || result > 64)
-		refuse_value(name, value, "a number from 1 to 64");
+	if (!unit_parse(value, 0, &result) || result > 256)
+		refuse_value(name, value, "a number from 1 to 256");
 }
 
 static void

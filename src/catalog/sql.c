@@ -285,6 +285,37 @@ sql_run_own(const char *sql, SqlArgs *args)
 	return rows;
 }
 
+static Datum
+column_array(const SqlArgs *rows, int count, int column)
+{
+	Oid			type = rows[0].types[column];
+	Datum	   *values = palloc(sizeof(Datum) * count);
+	bool	   *nulls = palloc(sizeof(bool) * count);
+	int			lower_bound = 1;
+	int16		length;
+	bool		by_value;
+	char		alignment;
+
+	for (int i = 0; i < count; i++)
+	{
+		values[i] = rows[i].values[column];
+		nulls[i] = rows[i].nulls[column] == 'n';
+	}
+	get_typlenbyvalalign(type, &length, &by_value, &alignment);
+	return PointerGetDatum(construct_md_array(values, nulls, 1, &count, &lower_bound, type, length,
+											  by_value, alignment));
+}
+
+SqlRows *
+sql_run_own_for(const char *sql, const SqlArgs *rows, int count)
+{
+	SqlArgs		arrays = {0};
+
+	for (int i = 0; i < rows[0].count; i++)
+		add_value(&arrays, get_array_type(rows[0].types[i]), column_array(rows, count, i), false);
+	return sql_run_own(sql, &arrays);
+}
+
 ErrorData *
 sql_run_guarded(void (*body) (void *arg), void *arg)
 {

@@ -60,6 +60,12 @@ typedef struct SqlRows
  */
 extern SqlRows *sql_run_own(const char *sql, SqlArgs *args);
 
+/*
+ * The same once for many: $n is the array of the nth arguments of "rows", of which there is at
+ * least one and which have the same types.
+ */
+extern SqlRows *sql_run_own_for(const char *sql, const SqlArgs *rows, int count);
+
 /* Values of row "row" (from 0), column "column" (from 1); palloc'ed where by reference. */
 extern bool sql_is_null(const SqlRows *rows, uint64 row, int column);
 extern char *sql_text(const SqlRows *rows, uint64 row, int column);	/* any type, NULL when null */

@@ -17,6 +17,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -74,12 +75,23 @@ check_before_commit(Run *run)
 				errhint("SQL of the pipeline must not call pg_advisory_unlock_all()."));
 }
 
-void
-txn_commit(Run *run)
+/* Of this transaction alone; a session that waits for no commit goes on so. */
+static void
+wait_for_no_disk(void)
+{
+	if (synchronous_commit != SYNCHRONOUS_COMMIT_OFF)
+		(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, 0, false);
+}
+
+static void
+commit(Run *run, bool durable)
 {
 	Assert(txn_open);
 	check_before_commit(run);
 	PopActiveSnapshot();
+	if (!durable)
+		wait_for_no_disk();
 	if (run->in_worker)
 	{
 		CommitTransactionCommand();
@@ -93,6 +105,18 @@ txn_commit(Run *run)
 	}
 	txn_open = false;
 	MemoryContextSwitchTo(run->memory);
+}
+
+void
+txn_commit(Run *run)
+{
+	commit(run, true);
+}
+
+void
+txn_commit_async(Run *run)
+{
+	commit(run, false);
 }
 
 void

@@ -24,6 +24,14 @@ extern void txn_begin(Run *run);
  */
 extern void txn_commit(Run *run);
 
+/*
+ * As txn_commit(), but does not wait until the commit is on disk.  A crash of the server soon after
+ * it undoes the transaction, and every one that was committed later on: what txn_commit() commits
+ * after it brings it to disk, too.  So it fits where all that would be lost lies in this database.
+ * Never before an effect outside of it.
+ */
+extern void txn_commit_async(Run *run);
+
 /* Rolls back whatever is open, subtransactions included; also right after a caught error. */
 extern void txn_abort(Run *run);
 

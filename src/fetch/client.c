@@ -48,6 +48,8 @@ client_create(MemoryContext memory, const Connection *connection, const SourceSp
 	client->gate = reach_gate(connection);
 	options = reach_pool_options(connection, &client->gate);
 	client->pool = pool_create(memory, &options);
+	client->connections = options.connections;
+	dlist_init(&client->waiting);
 	init_rate(client, connection);
 	MemoryContextSwitchTo(previous);
 	return client;
@@ -55,32 +57,13 @@ client_create(MemoryContext memory, const Connection *connection, const SourceSp
 
 /* ---- sending ---- */
 
-/* Waits while the others' transfers go on. */
-static void
-client_pause(Client *client, int64 ms)
-{
-	int64		until = wait_clock_ms() + ms;
-
-	while (ms > 0)
-	{
-		HttpTransfer *transfer = pool_pending(client->pool) == 0 ? NULL :
-			transfer_wait(client->pool, ms);
-
-		if (transfer != NULL)
-			((Ask *) transfer_tag(transfer))->finished = true;
-		else if (pool_pending(client->pool) == 0)
-			latch_sleep(Max(until - wait_clock_ms(), 0));
-		ms = until - wait_clock_ms();
-	}
-}
-
 static void
 send_request(Client *client, Ask *ask)
 {
-	RequestParts *parts = client->parts;
+	MemoryContext previous = MemoryContextSwitchTo(ask->memory);
+	const RequestParts *parts = ask->parts;
 	HttpHeader *headers = palloc(sizeof(HttpHeader) * (parts->nheaders + 2));
 	HttpRequest request = {.method = client->source->method, .url = ask->url};
-	long		wait_ms;
 
 	memcpy(headers, parts->headers, sizeof(HttpHeader) * parts->nheaders);
 	request.headers = headers;
@@ -93,27 +76,65 @@ send_request(Client *client, Ask *ask)
 	request.nsecret_headers = parts->nsecret_headers;
 	request.body = parts->body;
 	request.body_length = parts->body != NULL ? strlen(parts->body) : 0;
-	while ((wait_ms = rate_wait_ms(&client->rate, rate_clock_ms(), client->source->rate.cost)) > 0)
-		client_pause(client, wait_ms);
 	FAULT_POINT("fetch_before_request");
-	ask->attempt++;
-	ask->finished = false;
+	if (ask->attempt++ == 0)
+		ask->first_ms = wait_clock_ms();
 	ask->started_at = GetCurrentTimestamp();
 	ask->transfer = transfer_start(client->pool, &request, ask);
+	MemoryContextSwitchTo(previous);
+}
+
+/*
+ * Sends what may go now, in the order in which it was asked for.  Returns the milliseconds after
+ * which more may go, -1 when nothing is left to be sent.
+ */
+static long
+send_due(Client *client)
+{
+	int64		now = wait_clock_ms();
+	int64		next = -1;
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &client->waiting)
+	{
+		Ask		   *ask = dlist_container(Ask, node, iter.cur);
+		long		pause = ask->send_ms > now ? 0 :
+			rate_wait_ms(&client->rate, rate_clock_ms(), client->source->rate.cost);
+
+		if (ask->send_ms <= now && pause == 0)
+		{
+			dlist_delete(&ask->node);
+			send_request(client, ask);
+			continue;
+		}
+		if (next < 0 || Max(ask->send_ms, now + pause) < next)
+			next = Max(ask->send_ms, now + pause);
+		if (pause > 0)
+			break;				/* the rate is one for all */
+	}
+	return next < 0 ? -1 : Max(next - now, 1);
+}
+
+static void
+send_later(Client *client, Ask *ask, int64 pause_ms)
+{
+	ask->transfer = NULL;
+	ask->send_ms = wait_clock_ms() + pause_ms;
+	dlist_push_tail(&client->waiting, &ask->node);
 }
 
 Ask *
-client_ask(Client *client, const PageRequest *page, const char *etag, const char *last_modified)
+client_ask(Client *client, const PageRequest *page, const RequestParts *parts, void *owner)
 {
 	Ask		   *ask = palloc0(sizeof(Ask));
 
+	ask->memory = CurrentMemoryContext;
 	ask->page = page;
-	ask->url = request_with_secret(page->url, client->parts);
+	ask->parts = parts;
+	ask->owner = owner;
+	ask->url = request_with_secret(page->url, parts);
 	ask->shown = url_shown(page->url);
-	ask->if_none_match = etag;
-	ask->if_modified_since = etag == NULL ? last_modified : NULL;
-	ask->first_ms = wait_clock_ms();
-	send_request(client, ask);
+	send_later(client, ask, 0);
 	return ask;
 }
 
@@ -144,7 +165,7 @@ mentions_secret(const RequestParts *parts, const char *text)
 
 /* What a service's error body says, or NULL; without the secret, should it be repeated there. */
 static char *
-error_message(Client *client, HttpResponse *response)
+error_message(const Ask *ask, HttpResponse *response)
 {
 	StringInfoData text;
 	HttpBody   *body = http_body_open(response);
@@ -156,10 +177,10 @@ error_message(Client *client, HttpResponse *response)
 	while (text.len < ERROR_BODY_BYTES && http_body_read(body, &chunk, &length))
 		appendBinaryStringInfo(&text, chunk, Min(length, ERROR_BODY_BYTES - text.len));
 	/* looked for before the text is cut, which could leave a part of it, and after it is read */
-	if (mentions_secret(client->parts, text.data))
+	if (mentions_secret(ask->parts, text.data))
 		return NULL;
 	message = json_error_message(text.data, text.len);
-	return message != NULL && mentions_secret(client->parts, message) ? NULL : message;
+	return message != NULL && mentions_secret(ask->parts, message) ? NULL : message;
 }
 
 static void
@@ -208,19 +229,19 @@ hint_for(const HttpResponse *response)
 
 /* What the response in hand failed with, as a sentence's rest. */
 static char *
-problem_of(Client *client, HttpResponse *response)
+problem_of(const Ask *ask, HttpResponse *response)
 {
 	char	   *message;
 
 	if (response->verdict != HTTP_COMPLETE)
 		return pstrdup(response->problem);
-	message = error_message(client, response);
+	message = error_message(ask, response);
 	return message == NULL ? psprintf("the server answered with status %d", response->status) :
 		psprintf("the server answered with status %d: %s", response->status, message);
 }
 
 static Answer
-failed(Client *client, Ask *ask, char *problem, bool retry)
+failed(const Ask *ask, char *problem, bool retry)
 {
 	HttpResponse *response = transfer_response(ask->transfer);
 	const char *hint = hint_for(response);
@@ -240,11 +261,11 @@ failed(Client *client, Ask *ask, char *problem, bool retry)
 }
 
 /*
- * The attempt in hand failed: sends the request again after a pause and returns true, or fills
- * *answer and returns false.
+ * The attempt in hand failed.  True when the page is asked for again, after a pause; else the ask
+ * is answered by that.
  */
 static bool
-try_again(Client *client, Ask *ask, AttemptOutcome outcome, char *problem, Answer *answer)
+try_again(Client *client, Ask *ask, AttemptOutcome outcome, char *problem)
 {
 	HttpResponse *response = transfer_response(ask->transfer);
 	RetryAttempt attempt = {
@@ -265,17 +286,20 @@ try_again(Client *client, Ask *ask, AttemptOutcome outcome, char *problem, Answe
 	if (decision.action == RETRY_AFTER && client->deadline != 0 &&
 		attempt.now + decision.delay_ms * 1000 > client->deadline)
 		decision.action = RETRY_GIVE_UP;
-	if (decision.action == RETRY_AFTER)
+	ask->answered = decision.action != RETRY_AFTER;
+	if (!ask->answered)
 	{
+		/* a server that says when is not pressed by other pages meanwhile */
+		if (attempt.retry_after != NULL)
+			client->rate.not_before_ms = Max(client->rate.not_before_ms,
+											 rate_clock_ms() + decision.delay_ms);
 		transfer_release(ask->transfer);
-		ask->transfer = NULL;
-		client_pause(client, decision.delay_ms);
-		send_request(client, ask);
+		send_later(client, ask, decision.delay_ms);
 		return true;
 	}
-	*answer = failed(client, ask, problem, outcome != ATTEMPT_REFUSED &&
-					 (outcome != ATTEMPT_STATUS || attempt.action == STATUS_RETRY));
-	answer->not_before = decision.at;
+	ask->answer = failed(ask, problem, outcome != ATTEMPT_REFUSED &&
+						 (outcome != ATTEMPT_STATUS || attempt.action == STATUS_RETRY));
+	ask->answer.not_before = decision.at;
 	return false;
 }
 
@@ -290,56 +314,64 @@ kind_of(const HttpResponse *response, StatusAction action)
 	return response->status == 304 ? ANSWER_UNCHANGED : ANSWER_PAGE;
 }
 
-static void
-await(Client *client, Ask *ask)
+/* Takes in the response that has come; false when the page is asked for again. */
+static bool
+judge(Client *client, Ask *ask)
 {
-	while (!ask->finished)
-	{
-		HttpTransfer *transfer = transfer_wait(client->pool, -1);
+	HttpResponse *response = transfer_response(ask->transfer);
+	StatusAction action = status_action(&client->source->status, response->status);
+	char	   *problem;
 
-		if (transfer == NULL)
-			elog(ERROR, "a request was lost");
-		((Ask *) transfer_tag(transfer))->finished = true;
+	observe_quota(client, response);
+	if (response->verdict == HTTP_COMPLETE && action != STATUS_FAIL && action != STATUS_RETRY)
+	{
+		log_request(client, ask, NULL);
+		ask->answered = true;
+		ask->answer = (Answer) {.kind = kind_of(response, action), .response = response};
+		return true;
 	}
+	problem = problem_of(ask, response);
+	log_request(client, ask, problem);
+	return !try_again(client, ask, attempt_outcome(response->verdict), problem);
 }
 
-Answer
-client_answer(Client *client, Ask *ask)
-{
-	Answer		answer = {0};
+/* ---- waiting ---- */
 
+Ask *
+client_next(Client *client)
+{
 	for (;;)
 	{
-		HttpResponse *response;
-		StatusAction action;
-		char	   *problem;
+		long		pause = send_due(client);
+		bool		pending = pool_pending(client->pool) > 0;
+		HttpTransfer *transfer = pending ? transfer_wait(client->pool, pause) : NULL;
 
-		await(client, ask);
-		response = transfer_response(ask->transfer);
-		observe_quota(client, response);
-		action = status_action(&client->source->status, response->status);
-		if (response->verdict == HTTP_COMPLETE && action != STATUS_FAIL && action != STATUS_RETRY)
+		if (transfer != NULL)
 		{
-			log_request(client, ask, NULL);
-			answer.kind = kind_of(response, action);
-			answer.response = response;
-			return answer;
+			Ask		   *ask = transfer_tag(transfer);
+			MemoryContext previous = MemoryContextSwitchTo(ask->memory);
+			bool		answered = judge(client, ask);
+
+			MemoryContextSwitchTo(previous);
+			if (answered)
+				return ask;
 		}
-		problem = problem_of(client, response);
-		log_request(client, ask, problem);
-		if (!try_again(client, ask, attempt_outcome(response->verdict), problem, &answer))
-			return answer;
+		else if (!pending && pause < 0)
+			return NULL;
+		else if (!pending)
+			latch_sleep(pause);
 	}
 }
 
-Answer
+bool
 client_again(Client *client, Ask *ask, const char *problem)
 {
 	HttpVerdict verdict = transfer_response(ask->transfer)->verdict;
-	Answer		answer;
+	MemoryContext previous = MemoryContextSwitchTo(ask->memory);
+	bool		again = try_again(client, ask,
+								  verdict == HTTP_TOO_LARGE ? ATTEMPT_REFUSED : ATTEMPT_BROKEN,
+								  pstrdup(problem));
 
-	if (try_again(client, ask, verdict == HTTP_TOO_LARGE ? ATTEMPT_REFUSED : ATTEMPT_BROKEN,
-				  pstrdup(problem), &answer))
-		return client_answer(client, ask);
-	return answer;
+	MemoryContextSwitchTo(previous);
+	return again;
 }

@@ -1,7 +1,7 @@
 /*
  * client.h
- *	  Pages asked for over a connection: at the pace that is allowed, tried again as the
- *	  source says, with every request logged.
+ *	  Pages asked for over a connection, many at the same time: at the pace that is allowed, tried
+ *	  again as the source says, with every request logged.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -9,6 +9,8 @@
 #define DATAOPS_CLIENT_H
 
 #include "postgres.h"
+
+#include "lib/ilist.h"
 
 #include "catalog/batch.h"
 #include "catalog/connection.h"
@@ -26,27 +28,13 @@ typedef struct Client
 	const SourceSpec *source;
 	GatePolicy	gate;
 	HttpPool   *pool;
+	int			connections;	/* requests that can be on their way at the same time */
 	RateLimiter rate;
-	RequestParts *parts;
+	dlist_head	waiting;		/* asks to be sent, when their time comes and the rate allows it */
 	RequestObserver observer;
 	void	   *observer_arg;
 	TimestampTz deadline;		/* 0: none */
 } Client;
-
-/* One page on its way. */
-typedef struct Ask
-{
-	const PageRequest *page;
-	char	   *url;			/* as sent, with a secret parameter */
-	char	   *shown;			/* fit for messages and tables */
-	const char *if_none_match;	/* NULL: not sent */
-	const char *if_modified_since;
-	HttpTransfer *transfer;
-	bool		finished;		/* the transfer in hand has its response */
-	int			attempt;
-	int64		first_ms;		/* clock at the first attempt */
-	TimestampTz started_at;		/* of the attempt in hand */
-} Ask;
 
 typedef enum AnswerKind
 {
@@ -60,7 +48,7 @@ typedef enum AnswerKind
 typedef struct Answer
 {
 	AnswerKind	kind;
-	HttpResponse *response;		/* until the next client_ call for the same page */
+	HttpResponse *response;		/* until the page is asked for again */
 	char	   *problem;		/* FAILED: a sentence's rest, without secrets */
 	char	   *hint;			/* or NULL */
 	int			sqlstate;
@@ -69,26 +57,49 @@ typedef struct Answer
 								 * too long a wait for this process; 0: it did not say so */
 } Answer;
 
-/*
- * A client for one connection, living in "memory"; parts, observer and deadline are the caller's
- * to set.
- */
+/* One page that is asked for. */
+typedef struct Ask
+{
+	MemoryContext memory;		/* holds all of it */
+	const PageRequest *page;
+	const RequestParts *parts;
+	void	   *owner;			/* the caller's own */
+	char	   *url;			/* as sent, with a secret parameter */
+	char	   *shown;			/* fit for messages and tables */
+	const char *if_none_match;	/* NULL: not sent */
+	const char *if_modified_since;
+	HttpTransfer *transfer;		/* NULL: not sent yet, or not yet again */
+	dlist_node	node;			/* of the client's list, while it waits to be sent */
+	int64		send_ms;		/* clock from which on it may be sent */
+	int			attempt;
+	int64		first_ms;		/* clock at the first attempt */
+	TimestampTz started_at;		/* of the attempt in hand */
+	bool		answered;
+	Answer		answer;			/* once it is answered */
+} Ask;
+
+/* A client for one connection, in "memory"; observer and deadline are the caller's to set. */
 extern Client *client_create(MemoryContext memory, const Connection *connection,
 							 const SourceSpec *source);
 
 /*
- * Starts asking for a page, after the wait that the rate asks for.  In CurrentMemoryContext, which
- * must live until the answer was read.
+ * Asks for a page; the answer comes out of client_next().  Does not wait.  The ask lives in
+ * CurrentMemoryContext, which must live until the answer was read or no client_ function is called
+ * any more.
  */
-extern Ask *client_ask(Client *client, const PageRequest *page, const char *etag,
-					   const char *last_modified);
-
-/* Waits for the answer, trying again as long as that is wise inside the run. */
-extern Answer client_answer(Client *client, Ask *ask);
+extern Ask *client_ask(Client *client, const PageRequest *page, const RequestParts *parts,
+					   void *owner);
 
 /*
- * The body of an ANSWER_PAGE turned out broken ("problem"): asks again, or says that it is over.
+ * Waits for the next answer to any page, trying again as long as that is wise inside the run. NULL
+ * when none is asked for.
  */
-extern Answer client_again(Client *client, Ask *ask, const char *problem);
+extern Ask *client_next(Client *client);
+
+/*
+ * The body of an ANSWER_PAGE turned out broken ("problem").  True when the page is asked for again;
+ * else the ask's answer says that it is over.
+ */
+extern bool client_again(Client *client, Ask *ask, const char *problem);
 
 #endif

@@ -148,21 +148,21 @@ run_preview(Preview *preview, const Definition *definition, MemoryContext memory
 	Pager	   *pager;
 	PageRequest *request;
 	Ask		   *ask;
-	Answer		answer;
 
 	set_range(preview);
 	if (preview->source->watermark != NULL)
 		preview->scope.cursor = watermark_param(preview->source->watermark, NULL);
 	pager = pager_create(connection, preview->source, &preview->scope, NULL);
-	client->parts = request_parts(connection, preview->source, &preview->scope, secret);
 	request = pager_take(pager);
 	if (request == NULL)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("the range has nothing to ask for"));
-	ask = client_ask(client, request, NULL, NULL);
-	answer = client_answer(client, ask);
-	show_answer(preview, ask, &answer);
+	ask = client_ask(client, request,
+					 request_parts(connection, preview->source, &preview->scope, secret), NULL);
+	while (!ask->answered)
+		(void) client_next(client);
+	show_answer(preview, ask, &ask->answer);
 }
 
 Datum

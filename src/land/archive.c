@@ -59,7 +59,6 @@ archive_store(LineFile *file, Store *store, const char *name)
 	ArchiveObject object;
 	StoreResult result;
 
-	line_file_finish(file);
 	object.bytes = spool_size(file->spool);
 	object.crc32c = file->crc32c;
 	FAULT_POINT("archive_before_put");

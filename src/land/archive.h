@@ -35,9 +35,9 @@ extern void archive_page(LineBlocks *lines, Records *records);
 extern void archive_block(void *file, const char *bytes, size_t length, int64 records);
 
 /*
- * Writes the file as an object, if absent.  One of the same contents is a success: an earlier
- * attempt's.
- * Throws when the store refuses or another object has the name.  Call it outside of a transaction.
+ * Writes the finished file as an object, if absent.  One of the same contents is a success: an
+ * earlier attempt's.  Throws when the store refuses or another object has the name.  Call it
+ * outside of a transaction.
  */
 extern ArchiveObject archive_store(LineFile *file, Store *store, const char *name);
 

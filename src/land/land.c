@@ -3,9 +3,12 @@
  *	  The sink of pages: collects a batch outside of any transaction and lands it in one.
  *
  * The order is what makes landing exactly once.  An intent names the archive object and is
- * committed; the object is written; one transaction then holds raw rows, page rows, batch, cursor,
- * request log, the intent's end and the next batch's intent.  Whoever dies before that commit has
- * landed nothing: the next attempt takes the object back by its intent and reads the pages again.
+ * committed, durably; the object is written; one transaction then holds raw rows, page rows, batch,
+ * cursors, request log and the intent's end.  Whoever dies before that commit has landed nothing:
+ * the next attempt takes the object back by its intent and reads the pages again.
+ *
+ * That last commit does not wait for the disk where pages may be asked for again: a crash that
+ * undoes it undoes rows and cursors together.  The end of the step waits for all of them.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -28,13 +31,12 @@
 
 #define BATCH_BYTES		(8 * 1024 * 1024)
 #define BATCH_PAGES		100
+#define BATCH_SHARDS	500
 #define BATCH_USECS		(10 * USECS_PER_SEC)
 
-/* A name for a batch; with an archive it is committed as an intent before it is used. */
+/* What the batch that lands is called. */
 typedef struct BatchName
 {
-	bool		made;
-	bool		committed;
 	pg_uuid_t	id;
 	TimestampTz created_at;
 	char	   *object;			/* NULL without an archive */
@@ -42,7 +44,7 @@ typedef struct BatchName
 
 typedef struct LandPage
 {
-	PageRow		row;
+	PageRow		row;			/* first: a list of these is one of rows */
 	Records    *records;
 } LandPage;
 
@@ -53,7 +55,6 @@ typedef struct LandBatch
 	int64		records;
 	int64		bytes;
 	TimestampTz opened_at;
-	CursorState cursor;			/* after its last page */
 } LandBatch;
 
 typedef struct LandSink
@@ -68,59 +69,11 @@ typedef struct LandSink
 	Store	   *store;			/* NULL without an archive */
 	JsonbWriter *writer;
 	List	   *requests;		/* RequestLog *, not yet written */
-	BatchName	name;			/* of the open batch, or of the next one */
+	MemoryContext cursor_memory;
+	List	   *cursors;		/* CursorState *, not yet written; one a shard */
 	LandBatch  *batch;			/* NULL: none is open */
 	LandPage   *page;			/* NULL: none is begun */
 } LandSink;
-
-/* ---- names and intents ---- */
-
-static void
-make_name(LandSink *sink)
-{
-	MemoryContext previous;
-
-	if (sink->name.made)
-		return;
-	previous = MemoryContextSwitchTo(sink->memory);
-	sink->name.made = true;
-	sink->name.committed = false;
-	sink->name.id = uuid_v7();
-	/* whole milliseconds: the object's name tells the same moment as the rows */
-	sink->name.created_at = GetCurrentTimestamp() / 1000 * 1000;
-	sink->name.object = sink->store == NULL ? NULL :
-		archive_name(sink->source.name, sink->source.env, &sink->name.id, sink->name.created_at);
-	MemoryContextSwitchTo(previous);
-}
-
-static void
-forget_name(LandSink *sink)
-{
-	if (sink->name.object != NULL)
-		pfree(sink->name.object);
-	memset(&sink->name, 0, sizeof(BatchName));
-}
-
-/* Writes the intent of a name in the transaction that is open. */
-static void
-write_intent(LandSink *sink)
-{
-	make_name(sink);
-	landing_intent(sink->run, sink->step, &sink->name.id, sink->source.archive, sink->name.object);
-	sink->name.committed = true;
-}
-
-static void
-commit_intent(LandSink *sink)
-{
-	if (sink->name.committed)
-		return;
-	FAULT_POINT("land_before_intent");
-	txn_begin(sink->run);
-	write_intent(sink);
-	txn_commit(sink->run);
-	FAULT_POINT("land_after_intent");
-}
 
 /* ---- opening ---- */
 
@@ -165,6 +118,7 @@ land_open(BatchSink *base, Run *run, Step *step, const BatchSource *source)
 	sink->source.name = pstrdup(source->name);
 	sink->source.env = pstrdup(source->env);
 	sink->source.raw_table = source->raw_table;
+	sink->source.repeatable = source->repeatable;
 	sink->writer = jsonb_writer_create(sink->memory);
 	if (source->archive != NULL)
 	{
@@ -244,15 +198,38 @@ land_page_discard(BatchSink *base)
 	sink->page = NULL;
 }
 
-static void
-copy_cursor(CursorState *to, const CursorState *from, MemoryContext memory)
+static char *
+copy_text(const char *text)
 {
-	MemoryContext previous = MemoryContextSwitchTo(memory);
+	return text != NULL ? pstrdup(text) : NULL;
+}
 
-	to->shard = pstrdup(from->shard);
-	to->value = from->value != NULL ? pstrdup(from->value) : NULL;
-	to->etag = from->etag != NULL ? pstrdup(from->etag) : NULL;
-	to->last_modified = from->last_modified != NULL ? pstrdup(from->last_modified) : NULL;
+/* The cursor noted for the shard; a new one when there is none. */
+static CursorState *
+cursor_of(LandSink *sink, const char *shard)
+{
+	CursorState *cursor;
+	ListCell   *cell;
+
+	foreach(cell, sink->cursors)
+		if (strcmp(((CursorState *) lfirst(cell))->shard, shard) == 0)
+			return lfirst(cell);
+	cursor = palloc0(sizeof(CursorState));
+	cursor->shard = pstrdup(shard);
+	sink->cursors = lappend(sink->cursors, cursor);
+	return cursor;
+}
+
+/* Keeps the cursor for the next commit; a shard's former one counts no more. */
+static void
+note_cursor(LandSink *sink, const CursorState *from)
+{
+	MemoryContext previous = MemoryContextSwitchTo(sink->cursor_memory);
+	CursorState *to = cursor_of(sink, from->shard);
+
+	to->value = copy_text(from->value);
+	to->etag = copy_text(from->etag);
+	to->last_modified = copy_text(from->last_modified);
 	to->position = NULL;
 	if (from->position != NULL)
 	{
@@ -264,9 +241,34 @@ copy_cursor(CursorState *to, const CursorState *from, MemoryContext memory)
 
 /* ---- landing ---- */
 
-/* Writes the archive object of the open batch. */
+static BatchName
+make_name(LandSink *sink)
+{
+	BatchName	name = {.id = uuid_v7()};
+
+	/* whole milliseconds: the object's name tells the same moment as the rows */
+	name.created_at = GetCurrentTimestamp() / 1000 * 1000;
+	if (sink->store != NULL)
+		name.object = archive_name(sink->source.name, sink->source.env, &name.id, name.created_at);
+	return name;
+}
+
+static void
+commit_intent(LandSink *sink, const BatchName *name)
+{
+	FAULT_POINT("land_before_intent");
+	txn_begin(sink->run);
+	landing_intent(sink->run, sink->step, &name->id, sink->source.archive, name->object);
+	txn_commit(sink->run);
+	FAULT_POINT("land_after_intent");
+}
+
+/*
+ * Writes the archive object of the open batch.  The intent comes when the object is ready to be
+ * written: by then the commit of the batch before has reached the disk.
+ */
 static ArchiveObject
-archive_batch(LandSink *sink)
+archive_batch(LandSink *sink, const BatchName *name)
 {
 	LineFile   *file = line_file_begin(sink->batch->memory);
 	LineBlocks *lines = line_blocks_create(sink->batch->memory, true, archive_block, file);
@@ -277,7 +279,9 @@ archive_batch(LandSink *sink)
 	foreach(cell, sink->batch->pages)
 		archive_page(lines, ((LandPage *) lfirst(cell))->records);
 	line_blocks_finish(lines);
-	object = archive_store(file, sink->store, sink->name.object);
+	commit_intent(sink, name);
+	MemoryContextSwitchTo(sink->batch->memory);
+	object = archive_store(file, sink->store, name->object);
 	MemoryContextSwitchTo(previous);
 	return object;
 }
@@ -327,18 +331,21 @@ write_batch(LandSink *sink, BatchRow *row)
 		insert_page(sink, row, lfirst(cell), insert);
 	raw_insert_end(insert);
 	FAULT_POINT("land_after_insert");
-	foreach(cell, batch->pages)
-		landing_page(&row->id, &((LandPage *) lfirst(cell))->row);
+	landing_pages(&row->id, batch->pages);
 	landing_batch(sink->run, sink->step, row);
 }
 
+/* What was collected for the transaction that is over. */
 static void
-write_requests(LandSink *sink)
+forget_written(LandSink *sink)
 {
-	ListCell   *cell;
-
-	foreach(cell, sink->requests)
-		landing_request(sink->run, sink->step, lfirst(cell));
+	sink->requests = NIL;
+	MemoryContextReset(sink->request_memory);
+	sink->cursors = NIL;
+	MemoryContextReset(sink->cursor_memory);
+	if (sink->batch != NULL)
+		MemoryContextDelete(sink->batch->memory);
+	sink->batch = NULL;
 }
 
 static void
@@ -350,70 +357,68 @@ count_batch(LandSink *sink, const BatchRow *row)
 	sink->base.pages += row->pages;
 }
 
-/*
- * Commits the open batch, if it has records, with the cursor and the request log.  "more": the
- * next batch's intent goes along.
- */
+/* The rows of the open batch, in the transaction that is open. */
 static void
-commit_batch(LandSink *sink, const CursorState *cursor, bool more)
+land_rows(LandSink *sink, BatchRow *row, const BatchName *name, const ArchiveObject *object)
+{
+	row->id = name->id;
+	row->created_at = name->created_at;
+	row->object = name->object;
+	row->object_bytes = object->bytes;
+	row->object_crc32c = object->crc32c;
+	write_batch(sink, row);
+	if (sink->store != NULL)
+		landing_intent_done(&row->id, object->bytes, object->crc32c);
+}
+
+/* Commits the open batch, if it has records, with the cursors and the request log. */
+static void
+commit_batch(LandSink *sink)
 {
 	LandBatch  *batch = sink->batch;
 	bool		has_rows = batch != NULL && batch->records > 0;
-	BatchRow	row = {.source = &sink->source, .shard = cursor->shard};
+	BatchRow	row = {.source = &sink->source};
+	BatchName	name = {0};
 	ArchiveObject object = {0};
 	MemoryContext caller = CurrentMemoryContext;
 
-	if (has_rows)
-	{
-		make_name(sink);
-		if (sink->store != NULL)
-		{
-			commit_intent(sink);
-			object = archive_batch(sink);
-		}
-	}
 	if (batch != NULL)
 	{
+		MemoryContextSwitchTo(batch->memory);
 		row.pages = list_length(batch->pages);
 		row.bytes = batch->bytes;
 	}
+	if (has_rows)
+		name = make_name(sink);
+	if (has_rows && sink->store != NULL)
+		object = archive_batch(sink, &name);
 	txn_begin(sink->run);
 	FAULT_POINT("land_before_insert");
 	if (has_rows)
-	{
-		row.id = sink->name.id;
-		row.created_at = sink->name.created_at;
-		row.object = sink->name.object;
-		row.object_bytes = object.bytes;
-		row.object_crc32c = object.crc32c;
-		write_batch(sink, &row);
-		if (sink->store != NULL)
-			landing_intent_done(&row.id, object.bytes, object.crc32c);
-		forget_name(sink);
-	}
-	landing_cursor_put(sink->run, sink->source.name, cursor, has_rows ? &row.id : NULL);
-	write_requests(sink);
-	if (more && has_rows && sink->store != NULL)
-		write_intent(sink);
-	else if (!more && sink->name.committed)
-		landing_intent_removed(&sink->name.id);
+		land_rows(sink, &row, &name, &object);
+	landing_cursors_put(sink->run, sink->source.name, sink->cursors, has_rows ? &row.id : NULL);
+	landing_requests(sink->run, sink->step, sink->requests);
 	FAULT_POINT("land_before_commit");
-	txn_commit(sink->run);
+	if (sink->source.repeatable)
+		txn_commit_async(sink->run);
+	else
+		txn_commit(sink->run);
 	FAULT_POINT("land_after_commit");
 	count_batch(sink, &row);
-	sink->requests = NIL;
-	MemoryContextReset(sink->request_memory);
-	if (batch != NULL)
-		MemoryContextDelete(batch->memory);
-	sink->batch = NULL;
+	forget_written(sink);
 	MemoryContextSwitchTo(caller);
 }
 
 static bool
-is_full(const LandBatch *batch)
+is_full(const LandSink *sink)
 {
-	return batch->bytes >= BATCH_BYTES || list_length(batch->pages) >= BATCH_PAGES ||
-		GetCurrentTimestamp() - batch->opened_at >= BATCH_USECS;
+	const LandBatch *batch = sink->batch;
+
+	if (list_length(sink->cursors) >= BATCH_SHARDS)
+		return true;
+	return batch != NULL &&
+		(batch->bytes >= BATCH_BYTES || list_length(batch->pages) >= BATCH_PAGES ||
+		 GetCurrentTimestamp() - batch->opened_at >= BATCH_USECS);
 }
 
 static void
@@ -423,12 +428,10 @@ land_page_end(BatchSink *base, const CursorState *cursor, int64 body_bytes, uint
 	LandPage   *page = sink->page;
 	MemoryContext previous;
 
-	/* a batch belongs to one shard */
-	if (sink->batch != NULL && strcmp(sink->batch->cursor.shard, cursor->shard) != 0)
-		commit_batch(sink, &sink->batch->cursor, true);
 	if (sink->batch == NULL)
 		open_batch(sink);
 	MemoryContextSetParent(sink->page_memory, sink->batch->memory);
+	page->row.shard = MemoryContextStrdup(sink->page_memory, cursor->shard);
 	previous = MemoryContextSwitchTo(sink->batch->memory);
 	sink->batch->pages = lappend(sink->batch->pages, page);
 	MemoryContextSwitchTo(previous);
@@ -438,22 +441,30 @@ land_page_end(BatchSink *base, const CursorState *cursor, int64 body_bytes, uint
 	page->row.records = records_count(page->records);
 	sink->batch->records += page->row.records;
 	sink->batch->bytes += body_bytes;
-	copy_cursor(&sink->batch->cursor, cursor, sink->batch->memory);
+	note_cursor(sink, cursor);
 	sink->page = NULL;
 	sink->page_memory = NULL;
-	if (is_full(sink->batch))
-		commit_batch(sink, &sink->batch->cursor, true);
+	if (is_full(sink))
+		commit_batch(sink);
 }
 
 static void
-land_close(BatchSink *base, const CursorState *cursor)
+land_shard_end(BatchSink *base, const CursorState *cursor)
 {
 	LandSink   *sink = (LandSink *) base;
 
-	if (sink->batch != NULL && strcmp(sink->batch->cursor.shard, cursor->shard) != 0)
-		commit_batch(sink, &sink->batch->cursor, true);
-	commit_batch(sink, cursor, false);
-	forget_name(sink);
+	note_cursor(sink, cursor);
+	if (is_full(sink))
+		commit_batch(sink);
+}
+
+static void
+land_close(BatchSink *base)
+{
+	LandSink   *sink = (LandSink *) base;
+
+	if (sink->cursors != NIL || sink->requests != NIL)
+		commit_batch(sink);
 }
 
 BatchSink *
@@ -463,12 +474,14 @@ land_sink(MemoryContext memory)
 
 	sink->memory = memory;
 	sink->request_memory = AllocSetContextCreate(memory, "dataops requests", ALLOCSET_SMALL_SIZES);
+	sink->cursor_memory = AllocSetContextCreate(memory, "dataops cursors", ALLOCSET_SMALL_SIZES);
 	sink->base.open = land_open;
 	sink->base.log_request = land_log_request;
 	sink->base.page_begin = land_page_begin;
 	sink->base.record = land_record;
 	sink->base.page_discard = land_page_discard;
 	sink->base.page_end = land_page_end;
+	sink->base.shard_end = land_shard_end;
 	sink->base.close = land_close;
 	return &sink->base;
 }

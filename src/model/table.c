@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/typcache.h"
 
 #include "catalog/spec.h"
 #include "catalog/sql.h"
@@ -347,20 +348,37 @@ table_ensure(const TargetTable *target)
 
 /* ---- unique indexes ---- */
 
+/*
+ * Is the index's key column number "key" one of the columns, and are two of its values that GROUP
+ * BY takes for equal also equal in the index?
+ */
 static bool
-columns_cover_index(Form_pg_index index, Oid table, List *columns)
+column_covers_key(Relation table, Relation index, int key, List *columns)
 {
-	for (int i = 0; i < index->indnkeyatts; i++)
-	{
-		char	   *name = get_attname(table, index->indkey.values[i], true);
-		bool		listed = false;
-		ListCell   *cell;
+	AttrNumber	number = index->rd_index->indkey.values[key];
+	Form_pg_attribute column;
+	TypeCacheEntry *type;
+	ListCell   *cell;
 
-		foreach(cell, columns)
-			listed |= name != NULL && strcmp(lfirst(cell), name) == 0;
-		if (!listed)
+	if (number <= 0)			/* an expression */
+		return false;
+	column = TupleDescAttr(RelationGetDescr(table), number - 1);
+	type = lookup_type_cache(column->atttypid, TYPECACHE_EQ_OPR);
+	if (index->rd_indcollation[key] != column->attcollation ||
+		!op_in_opfamily(type->eq_opr, index->rd_opfamily[key]))
+		return false;
+	foreach(cell, columns)
+		if (strcmp(lfirst(cell), NameStr(column->attname)) == 0)
+			return true;
+	return false;
+}
+
+static bool
+columns_cover_index(Relation table, Relation index, List *columns)
+{
+	for (int key = 0; key < index->rd_index->indnkeyatts; key++)
+		if (!column_covers_key(table, index, key, columns))
 			return false;
-	}
 	return true;
 }
 
@@ -379,15 +397,15 @@ table_is_unique(Oid id, List *columns)
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
 		Form_pg_index form = index->rd_index;
 
-		/* an expression's key column is 0 and has no name: never covered */
 		proved |= form->indisunique && form->indisvalid && form->indimmediate &&
 			RelationGetIndexPredicate(index) == NIL &&
-			columns_cover_index(form, id, columns);
+			columns_cover_index(table, index, columns);
 		index_close(index, AccessShareLock);
 	}
 	table_close(table, AccessShareLock);
 	return proved && complete;
 }
+
 /* ---- views ---- */
 
 void

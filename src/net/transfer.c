@@ -256,21 +256,27 @@ pool_patience(const HttpPool *pool, int64 until)
 }
 
 static void
+pool_move(HttpPool *pool, const WaitEvent *ready, int nready)
+{
+	CURLMcode	code = pool_act(pool, ready, nready);
+
+	if (code != CURLM_OK)
+		elog(ERROR, "could not move transfers on: %s", curl_multi_strerror(code));
+	pool_settle(pool);
+	pool_refill(pool);
+}
+
+static void
 pool_pump(HttpPool *pool, int64 until)
 {
 	WaitEvent	ready[READY_AT_ONCE];
 	long		timeout = pool_patience(pool, until);
 	int			nready;
-	CURLMcode	code;
 
 	if (timeout != 0)
 		timeout = wait_begin(timeout);
 	nready = watch_wait(pool->watch, timeout, ready, lengthof(ready), wait_event_http());
-	code = pool_act(pool, ready, nready);
-	if (code != CURLM_OK)
-		elog(ERROR, "could not move transfers on: %s", curl_multi_strerror(code));
-	pool_settle(pool);
-	pool_refill(pool);
+	pool_move(pool, ready, nready);
 }
 
 HttpTransfer *
@@ -279,6 +285,9 @@ transfer_wait(HttpPool *pool, long timeout_ms)
 	int64		until = timeout_ms < 0 ? -1 : wait_clock_ms() + timeout_ms;
 	bool		pumped = false;
 
+	/* what was started since goes out before the caller works on what has come in */
+	if (pool->timer_at >= 0 && pool->timer_at <= wait_clock_ms())
+		pool_move(pool, NULL, 0);
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -159,7 +159,8 @@ target_stage(Run *run, Step *step, long *wait_ms)
 	result.error = keep_text(run, result.error);
 	result.hint = keep_text(run, result.hint);
 	FAULT_POINT("model_before_commit");
-	txn_commit(run);
+	/* step and record are lost together, or kept; the run's end waits for both */
+	txn_commit_async(run);
 	FAULT_POINT("model_after_commit");
 	return result;
 }
@@ -367,14 +368,12 @@ name_in(List *names, List *wanted)
 	return false;
 }
 
-/* Cancels the run when cancel() asked for it; a signal may have been too early to be seen. */
-static void
+/* Cancels the run because cancel() asked for it; a signal may have been too early to be seen. */
+pg_noreturn static void
 obey_cancel_request(Run *run)
 {
 	RunEnd		end = {.state = "cancelled", .error = "cancelled by request"};
 
-	if (!ledger_cancel_requested(run))
-		return;
 	ledger_finish(run, &end);
 	txn_commit(run);
 	ereport(ERROR,
@@ -382,7 +381,41 @@ obey_cancel_request(Run *run)
 			errmsg("run %s of pipeline \"%s\" was cancelled", uuid_text(&run->id), run->pipeline));
 }
 
-/* Does the step until it is done, fails for good or must wait. */
+/* Whatever else such a step does, it does it in this database alone. */
+static bool
+stays_in_database(const Step *step)
+{
+	return step->kind == STEP_MODEL || step->kind == STEP_SQL || step->kind == STEP_CHECK;
+}
+
+/*
+ * What became of the step so far.  If it is to be done now and the caller wants that, an attempt
+ * begins.
+ */
+static StepStanding
+begin_attempt(Run *run, Step *step, TimestampTz now, bool wanted)
+{
+	StepStanding standing;
+
+	txn_begin(run);
+	standing = ledger_step_standing(run, step);
+	if (standing.status == STEP_WAITING &&
+		standing.next_attempt_at <= Max(now, GetCurrentTimestamp()))
+		standing.status = STEP_PENDING;
+	if (standing.status == STEP_PENDING && wanted)
+	{
+		if (standing.cancel_requested)
+			obey_cancel_request(run);
+		ledger_step_start(run, step);
+	}
+	if (stays_in_database(step))
+		txn_commit_async(run);
+	else
+		txn_commit(run);
+	return standing;
+}
+
+/* Does the step, whose attempt has begun, until it is done, fails for good or must wait. */
 static StageResult
 work_on_step(Run *run, Step *step)
 {
@@ -394,10 +427,6 @@ work_on_step(Run *run, Step *step)
 		StageResult result;
 		TimestampTz started = GetCurrentTimestamp();
 
-		txn_begin(run);
-		obey_cancel_request(run);
-		ledger_step_start(run, step);
-		txn_commit(run);
 		run_scope_set(&scope);
 		run->step_memory = AllocSetContextCreate(run->memory, "dataops step",
 												 ALLOCSET_DEFAULT_SIZES);
@@ -407,20 +436,8 @@ work_on_step(Run *run, Step *step)
 		announce(run, step, &result, started);
 		if (wait_ms < 0)
 			return result;
+		(void) begin_attempt(run, step, started, true);
 	}
-}
-
-static StepStatus
-step_status(Run *run, Step *step, TimestampTz now, TimestampTz *next_attempt_at)
-{
-	StepStatus	status;
-
-	txn_begin(run);
-	status = ledger_step_status(run, step->name, next_attempt_at);
-	txn_commit(run);
-	if (status == STEP_WAITING && *next_attempt_at <= Max(now, GetCurrentTimestamp()))
-		return STEP_PENDING;
-	return status;
 }
 
 /* Folds one step's result into what becomes of the run. */
@@ -478,22 +495,26 @@ execute(Run *run, const LoopOptions *options)
 	{
 		Step	   *step = lfirst(cell);
 		StageResult result = {.outcome = STAGE_LATER};
-		StepStatus	status;
+		bool		allowed = options->step_limit == 0 || attempted < options->step_limit;
+		StepStanding standing;
 
 		if (name_in(step->after, blocked))
 		{
 			blocked = lappend(blocked, step->name);
 			continue;
 		}
-		status = step_status(run, step, options->now, &result.next_attempt_at);
-		if (status == STEP_SUCCEEDED)
+		standing = begin_attempt(run, step, options->now, allowed);
+		if (standing.status == STEP_SUCCEEDED)
 			continue;
-		limited = status == STEP_PENDING && options->step_limit > 0 &&
-			attempted++ == options->step_limit;
+		limited = standing.status == STEP_PENDING && !allowed;
 		if (limited)
 			break;
-		if (status == STEP_PENDING)
+		result.next_attempt_at = standing.next_attempt_at;
+		if (standing.status == STEP_PENDING)
+		{
+			attempted++;
 			result = work_on_step(run, step);
+		}
 		if (result.outcome == STAGE_DONE || result.outcome == STAGE_UNCHANGED)
 			continue;
 		blocked = lappend(blocked, step->name);

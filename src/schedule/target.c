@@ -55,9 +55,12 @@ become_owner(TargetWork *work)
 
 /* ---- checks ---- */
 
-/* Those of work->judged.checks that are about the whole target, or about this run's rows. */
+/*
+ * Those of work->judged.checks that are about the whole target, or about this run's rows; of these
+ * without the row rules when they were judged as the rows were made.
+ */
 static List *
-table_checks(TargetWork *work, bool whole)
+table_checks(TargetWork *work, bool whole, bool judged)
 {
 	List	   *chosen = NIL;
 	ListCell   *cell;
@@ -66,7 +69,7 @@ table_checks(TargetWork *work, bool whole)
 	{
 		Check	   *check = lfirst(cell);
 
-		if (check->whole == whole && (whole || !rule_is_row(check->rule)))
+		if (check->whole == whole && !(judged && check_judges_rows(check)))
 			chosen = lappend(chosen, check);
 	}
 	return chosen;
@@ -82,6 +85,23 @@ row_judges(TargetWork *work)
 		if (check_judges_rows(lfirst(cell)))
 			judges = lappend(judges, &((Check *) lfirst(cell))->judge);
 	return judges;
+}
+
+/*
+ * Are row rules judged while the rows are made?  They must be where one may divert a row, and where
+ * the rows cannot be told from others later on; else the scan of the finished rows does it.
+ */
+static bool
+judges_early(const ModelSpec *model, List *judges)
+{
+	ListCell   *cell;
+
+	if (model->strategy != STRATEGY_TABLE)
+		return model->strategy != STRATEGY_VIEW;
+	foreach(cell, judges)
+		if (((RowJudge *) lfirst(cell))->divert)
+			return true;
+	return false;
 }
 
 /* The target of a gate or of a model, as rows named like the table. */
@@ -134,10 +154,12 @@ run_model(TargetWork *work)
 	RangeVar   *target = tree_relation(work->model->target);
 	SqlRole		before = become_owner(work);
 	Written    *written;
+	bool		early;
 
 	step_checks_bind(&work->judged, target_rows(work->model->target), !view);
-	job.judges = view ? NIL : row_judges(work);
-	job.keep_rows = table_checks(work, false) != NIL;
+	early = judges_early(work->model, row_judges(work));
+	job.judges = early ? row_judges(work) : NIL;
+	job.keep_rows = table_checks(work, false, true) != NIL;
 	written = work->written = transform_write(&job);
 	if (written->unchanged == NULL)
 	{
@@ -147,11 +169,11 @@ run_model(TargetWork *work)
 			.relation = target_relation(work->model->target)
 		};
 
-		checks_scan(view ? work->judged.checks : table_checks(work, true), &rows);
+		checks_scan(view ? work->judged.checks : table_checks(work, true, early), &rows);
 		rows.from = written->rows;
 		rows.environment = written->environment;
 		if (!view)
-			checks_scan(table_checks(work, false), &rows);
+			checks_scan(table_checks(work, false, early), &rows);
 		step_checks_decide(&work->judged, work->judged.checks);
 		transform_publish(written);
 	}

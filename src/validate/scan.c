@@ -1,7 +1,7 @@
 /*
  * scan.c
- *	  Row rules are counted with count(*) FILTER, aggregates are computed beside them, all in one
- *	  statement.  Uniqueness that an index proves costs nothing.
+ *	  One statement tallies all row rules, another computes all aggregates.  Uniqueness that an
+ *	  index proves costs nothing.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -36,7 +36,7 @@ execute(CheckScan *scan, SelectStmt *select, const char *text, DestReceiver *rec
 	receiver->rDestroy(receiver);
 }
 
-/* ---- the fused statement ---- */
+/* ---- aggregates ---- */
 
 /* The left side of "aggregate > 5", also within the coalesce() of fresh(); or NULL. */
 static Node *
@@ -54,25 +54,13 @@ static List *
 add_targets(List *targets, Check *check)
 {
 	Rule	   *rule = check->rule;
-	Node	   *failed;
-	Node	   *unknown;
 
-	if (rule->kind == RULE_TABLE)
-	{
-		targets = lappend(targets, tree_target(rule->expression, NULL));
-		if (shown_value(rule) != NULL)
-			targets = lappend(targets, tree_target(shown_value(rule), NULL));
-		return targets;
-	}
-	targets = lappend(targets, tree_target(tree_count(rule->filter), NULL));
-	if (!rule_is_row(rule))
-		return targets;
-	failed = tree_is_false(rule_condition(rule));
-	unknown = tree_is_unknown(rule_condition(rule));
-	if (rule->filter != NULL)
-		unknown = tree_and(list_make2(rule->filter, unknown));
-	targets = lappend(targets, tree_target(tree_count(failed), NULL));
-	return lappend(targets, tree_target(tree_count(unknown), NULL));
+	if (rule->kind != RULE_TABLE)
+		return lappend(targets, tree_target(tree_count(rule->filter), NULL));
+	targets = lappend(targets, tree_target(rule->expression, NULL));
+	if (shown_value(rule) != NULL)
+		targets = lappend(targets, tree_target(shown_value(rule), NULL));
+	return targets;
 }
 
 typedef struct FusedResult
@@ -93,26 +81,22 @@ receive_fused(TupleTableSlot *slot, void *arg)
 		Check	   *check = lfirst(cell);
 		RowJudge   *judge = &check->judge;
 
-		if (check->rule->kind == RULE_TABLE)
+		if (check->rule->kind != RULE_TABLE)
 		{
-			judge->judged = 1;
-			judge->unknown = slot->tts_isnull[column];
-			judge->failed = !slot->tts_isnull[column] && !DatumGetBool(slot->tts_values[column]);
-			column++;
-			if (shown_value(check->rule) != NULL)
-			{
-				MemoryContext previous = MemoryContextSwitchTo(result->memory);
-
-				check->value = slot_text(slot, column++);
-				MemoryContextSwitchTo(previous);
-			}
+			judge->judged = DatumGetInt64(slot->tts_values[column++]);
 			continue;
 		}
-		judge->judged = DatumGetInt64(slot->tts_values[column++]);
-		if (!rule_is_row(check->rule))
-			continue;
-		judge->failed = DatumGetInt64(slot->tts_values[column++]);
-		judge->unknown = DatumGetInt64(slot->tts_values[column++]);
+		judge->judged = 1;
+		judge->unknown = slot->tts_isnull[column];
+		judge->failed = !slot->tts_isnull[column] && !DatumGetBool(slot->tts_values[column]);
+		column++;
+		if (shown_value(check->rule) != NULL)
+		{
+			MemoryContext previous = MemoryContextSwitchTo(result->memory);
+
+			check->value = slot_text(slot, column++);
+			MemoryContextSwitchTo(previous);
+		}
 	}
 }
 
@@ -130,6 +114,86 @@ scan_fused(CheckScan *scan, List *checks, Node *from)
 		targets = add_targets(targets, lfirst(cell));
 	receiver = row_receiver(receive_fused, &result);
 	execute(scan, tree_select(targets, from), "dataops checks", receiver);
+}
+
+/* ---- row rules ---- */
+
+/* Column of the judged rows: what the rule number "i" says, or whether it is about the row. */
+static char *
+judged_column(const char *what, int i)
+{
+	return psprintf("%s %d", what, i);
+}
+
+/*
+ * SELECT rule AS "rule 0" … FROM rows OFFSET 0.  Each rule stands here once, and the offset keeps
+ * the planner from putting it into every count; sub-selects in columns of rows can be hashed.
+ */
+static SelectStmt *
+judged_rows(List *checks, Node *from)
+{
+	SelectStmt *select = tree_select(NIL, from);
+	ListCell   *cell;
+
+	foreach(cell, checks)
+	{
+		const Rule *rule = ((Check *) lfirst(cell))->rule;
+		int			i = foreach_current_index(cell);
+
+		select->targetList = lappend(select->targetList,
+									 tree_target(rule_condition(rule), judged_column("rule", i)));
+		if (rule->filter != NULL)
+			select->targetList = lappend(select->targetList,
+										 tree_target(rule->filter, judged_column("filter", i)));
+	}
+	select->limitOffset = tree_cast(tree_string("0"), INT8OID);
+	select->limitOption = LIMIT_OPTION_COUNT;
+	return select;
+}
+
+static void
+receive_judged(TupleTableSlot *slot, void *arg)
+{
+	int			column = 0;
+	ListCell   *cell;
+
+	foreach(cell, (List *) arg)
+	{
+		RowJudge   *judge = &((Check *) lfirst(cell))->judge;
+
+		judge->judged = DatumGetInt64(slot->tts_values[column++]);
+		judge->failed = DatumGetInt64(slot->tts_values[column++]);
+		judge->unknown = DatumGetInt64(slot->tts_values[column++]);
+	}
+}
+
+static void
+scan_row_rules(CheckScan *scan, List *checks, Node *from)
+{
+	List	   *targets = NIL;
+	ListCell   *cell;
+
+	if (checks == NIL)
+		return;
+	foreach(cell, checks)
+	{
+		int			i = foreach_current_index(cell);
+		Node	   *rule = tree_column(NULL, judged_column("rule", i));
+		Node	   *unknown = tree_is_unknown(rule);
+		Node	   *filter = NULL;
+
+		if (((Check *) lfirst(cell))->rule->filter != NULL)
+		{
+			filter = tree_column(NULL, judged_column("filter", i));
+			unknown = tree_and(list_make2(filter, unknown));
+		}
+		targets = lappend(targets, tree_target(tree_count(filter), NULL));
+		targets = lappend(targets, tree_target(tree_count(tree_is_false(rule)), NULL));
+		targets = lappend(targets, tree_target(tree_count(unknown), NULL));
+	}
+	from = tree_subselect(judged_rows(checks, from), "dataops judged");
+	execute(scan, tree_select(targets, from), "dataops checks",
+			row_receiver(receive_judged, checks));
 }
 
 /* ---- samples and violations ---- */
@@ -234,7 +298,7 @@ filtered(CheckScan *scan, Node *filter)
 
 /*
  * Runs what needs a statement of its own.  True when that answers the check; false when the fused
- * statement has to, or has to count the rows.
+ * statement has to, or has to count the rows.  Not for row rules.
  */
 static bool
 scan_alone(CheckScan *scan, Check *check)
@@ -267,12 +331,20 @@ void
 checks_scan(List *checks, const JudgedRows *rows)
 {
 	CheckScan	scan = {.rows = rows, .memory = CurrentMemoryContext};
+	List	   *row_rules = NIL;
 	List	   *fused = NIL;
 	ListCell   *cell;
 
 	foreach(cell, checks)
-		if (!scan_alone(&scan, lfirst(cell)))
-			fused = lappend(fused, lfirst(cell));
+	{
+		Check	   *check = lfirst(cell);
+
+		if (rule_is_row(check->rule))
+			row_rules = lappend(row_rules, check);
+		else if (!scan_alone(&scan, check))
+			fused = lappend(fused, check);
+	}
+	scan_row_rules(&scan, row_rules, rows->from);
 	scan_fused(&scan, fused, rows->from);
 	foreach(cell, checks)
 	{

@@ -1,6 +1,6 @@
 /*
  * scan.h
- *	  Judges rows that are already in place: one scan for all rules that one scan can answer.
+ *	  Judges rows that are already in place: one scan for all row rules, one for all aggregates.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */

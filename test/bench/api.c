@@ -9,6 +9,7 @@
  *	  GET /SHAPE/TOTAL?page=N answers with a page of 1000 records, from 1; behind the last of TOTAL
  *	  records with [].  The first COUNT records of each shape are made at the start, with their
  *	  header fields, and sent from memory; TOTAL beyond COUNT repeats them.
+ *	  GET /slow/MS answers after so many milliseconds with one record in 1000 bytes.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -30,6 +31,8 @@
 #define PAGE_RECORDS	1000
 #define BATCH_PAGES		18			/* pages of posts in 8 MB, what one batch holds */
 #define HEAD_BYTES		512
+#define SLOW_BYTES		1000
+#define BACKLOG			1024
 #define REQUEST_BYTES	16384
 
 typedef struct Page
@@ -131,6 +134,23 @@ send_all(int socket, const char *bytes, size_t length)
 	return true;
 }
 
+static bool
+answer_slowly(int socket, unsigned ms)
+{
+	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+		"Content-Length: 1000\r\n\r\n";
+	static const char begin[] = "[{\"id\":1,\"text\":\"";
+	static const char end[] = "\"}]";
+	char		bytes[sizeof(head) - 1 + SLOW_BYTES];
+
+	usleep(ms * 1000);
+	memset(bytes, 'x', sizeof(bytes));
+	memcpy(bytes, head, sizeof(head) - 1);
+	memcpy(bytes + sizeof(head) - 1, begin, sizeof(begin) - 1);
+	memcpy(bytes + sizeof(bytes) - (sizeof(end) - 1), end, sizeof(end) - 1);
+	return send_all(socket, bytes, sizeof(bytes));
+}
+
 /* Answers one request, whose first line this is. */
 static bool
 answer(int socket, const char *line)
@@ -141,7 +161,10 @@ answer(int socket, const char *line)
 	char		shape[16];
 	uint64_t	total;
 	uint64_t	page;
+	unsigned	ms;
 
+	if (sscanf(line, "GET /slow/%u", &ms) == 1)
+		return answer_slowly(socket, ms);
 	if (sscanf(line, "GET /%15[a-z]/%" SCNu64 "?page=%" SCNu64, shape, &total, &page) != 3 ||
 		page == 0)
 		return send_all(socket, nothing, sizeof(nothing) - 1);
@@ -216,7 +239,7 @@ serve(void)
 	const int	on = 1;
 
 	if (listener < 0 || bind(listener, (struct sockaddr *) &address, length) != 0 ||
-		listen(listener, 128) != 0 ||
+		listen(listener, BACKLOG) != 0 ||
 		getsockname(listener, (struct sockaddr *) &address, &length) != 0)
 		die("api: listen");
 	printf("%d\n", ntohs(address.sin_port));

@@ -24,6 +24,7 @@ mkdir -p "$build" "$server/lake"
 make -s -C "$top" install DESTDIR="$build/stage" >"$build/install.log" 2>&1 ||
 	{ cat "$build/install.log" >&2; exit 1; }
 cc -std=gnu11 -O2 -Wall -Wextra -Werror -o "$build/api" "$top/test/bench/api.c" "$top/test/bench/records.c" -lpthread
+cc -std=gnu11 -O2 -Wall -Wextra -Werror -o "$build/multi" "$top/test/bench/multi.c" -lcurl
 if [ "$(id -u)" = 0 ]; then chown -R postgres "$server"; fi
 
 # A quarter of the memory, at most 4 GB, as one would give a server of this size.

@@ -6,12 +6,13 @@ import re
 import sys
 
 import export
+import fetch
 import landing
 import steps
 import transform
 from harness import Bench, Failure
 
-SUBJECTS = {"landing": landing.run, "models": transform.run, "export": export.run, "steps": steps.run}
+SUBJECTS = {"fetch": fetch.run, "landing": landing.run, "models": transform.run, "export": export.run, "steps": steps.run}
 
 PREPARE_SERVER = """
 CREATE ROLE analyst LOGIN;

@@ -6,6 +6,7 @@ import email.utils
 import functools
 import json
 import random
+import threading
 import time
 import zlib
 
@@ -54,6 +55,31 @@ def storm(request, reply, state):
         reply.json({"error": {"message": "storm"}}, 503)
     else:
         reply.json(RECORDS)
+
+
+class Meeting:
+    """Requests that wait for each other."""
+
+    def __init__(self):
+        self.changed = threading.Condition()
+        self.arrived = 0
+
+    def join(self, count):
+        """True when count requests have come together, false when they do not in time."""
+        with self.changed:
+            self.arrived += 1
+            complete = -(-self.arrived // count) * count
+            self.changed.notify_all()
+            return self.changed.wait_for(lambda: self.arrived >= complete, 30)
+
+
+@route("/meet")
+def meet(request, reply, state):
+    """Answers when count= requests are waiting for their answers here at the same time."""
+    if state.face("meeting", Meeting).join(request.number("count", 2)):
+        reply.json(RECORDS)
+    else:
+        reply.json({"error": {"message": "nobody else came"}}, 504)
 
 
 @route("/hang", FAULTS)

@@ -96,6 +96,49 @@ SELECT dataops._test_land('ck_feed', 9003, '{"k": 1, "n": 5}', '{"k": 1, "n": 6}
 SELECT outcome, rows_in, rows_out, quarantined, error FROM dataops._test_targets('ck_last', '-infinity', 'infinity');
 SELECT k, n FROM ck.last;
 
+-- uniqueness is proved by an index only where it holds for all rows, in the sense of the columns' own equality
+CREATE TABLE ck.proved (id int PRIMARY KEY, name text);
+CREATE TABLE ck.more (id int, name text, UNIQUE (id, name));
+CREATE TABLE ck.parts (kind text, id int, PRIMARY KEY (kind, id)) PARTITION BY LIST (kind);
+CREATE TABLE ck.part PARTITION OF ck.parts DEFAULT;
+CREATE TABLE ck.family (id int PRIMARY KEY);
+CREATE TABLE ck.heir () INHERITS (ck.family);
+CREATE TABLE ck.partial (id int);
+CREATE UNIQUE INDEX ON ck.partial (id) WHERE id > 1;
+CREATE TABLE ck.expression (id int);
+CREATE UNIQUE INDEX ON ck.expression ((id + 1));
+CREATE TABLE ck.late (id int UNIQUE DEFERRABLE);
+CREATE TABLE ck.collated (name text COLLATE "C");
+CREATE UNIQUE INDEX ON ck.collated (name COLLATE "POSIX");
+INSERT INTO ck.proved VALUES (1, 'a');
+INSERT INTO ck.more VALUES (1, 'a'), (1, NULL), (1, NULL);
+INSERT INTO ck.family VALUES (1);
+INSERT INTO ck.heir VALUES (1);
+INSERT INTO ck.partial VALUES (1), (1);
+SELECT dataops.create_pipeline('ck_unique');
+SELECT dataops.add_check('ck_unique', 'ck.' || t, format('is_unique(%s)', c), name => t, on_fail => 'log')
+FROM (VALUES ('proved', 'id, name'), ('more', 'id, name'), ('parts', 'id, kind'), ('family', 'id'), ('partial', 'id'),
+             ('expression', 'id'), ('late', 'id'), ('collated', 'name')) AS v (t, c);
+SELECT dataops.add_check('ck_unique', 'ck.proved', 'is_unique(name)', name => 'other_column', on_fail => 'log');
+SELECT count(*) FROM dataops._test_targets('ck_unique', '-infinity', 'infinity');
+SELECT check_name, verdict, message FROM ck.results('ck_unique') ORDER BY check_name;
+-- rules that stop are judged once the rows are there, with their unknown rows and filters
+SELECT dataops.create_pipeline('ck_stop');
+SELECT dataops.add_model('ck_stop', 'ck.stopped', 'SELECT * FROM ck.src');
+SELECT dataops.add_check('ck_stop', 'ck.stopped', 'v > -10', on_fail => 'stop');
+SELECT dataops.add_check('ck_stop', 'ck.stopped', 'fk(kind, ck.kind.name)', on_fail => 'warn');
+SELECT dataops.add_check('ck_stop', 'ck.stopped', 'v > 4', on_fail => 'log', filter => 'id = 3', name => 'some');
+SELECT dataops.add_check('ck_stop', 'ck.stopped', 'v IS NULL', on_fail => 'log', filter => 'v > 100', name => 'none');
+SELECT step, outcome, rows_in, rows_out, error FROM dataops._test_targets('ck_stop', '-infinity', 'infinity');
+SELECT check_name, verdict, checked, failed, message FROM ck.results('ck_stop') ORDER BY check_name;
+SELECT check_name, sample FROM dataops.check_results WHERE pipeline = 'ck_stop' AND sample IS NOT NULL ORDER BY check_name;
+SELECT dataops.add_check('ck_stop', 'ck.stopped', 'v > 0', on_fail => 'stop', name => 'positive');
+SELECT dataops.add_check('ck_stop', 'ck.stopped', '1 / (id - 3) < 10', on_fail => 'stop', name => 'divides');
+SELECT step, outcome, error FROM dataops._test_targets('ck_stop', '-infinity', 'infinity');
+SELECT dataops.drop_check('ck_stop', 'divides');
+SELECT step, outcome, error FROM dataops._test_targets('ck_stop', '-infinity', 'infinity');
+SELECT count(*) FROM ck.stopped;
+
 -- a gate: a table that no model writes; it goes with its last check, or when a model takes over
 SELECT dataops.create_pipeline('ck_gate');
 SELECT dataops.add_check('ck_gate', 'ck.src', 'v > 0');

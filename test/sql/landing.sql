@@ -68,12 +68,45 @@ CALL dataops._test_fetch('landing_empty', 'landing_lake');
 SELECT * FROM landed('landing_etag');
 SELECT count(*) FROM dataops.list_objects('landing_lake', 'raw/landing_empty');
 
-\echo == one traversal and cursor a shard, one batch a shard
+\echo == one traversal and cursor a shard, batches of several
 SET client_min_messages = warning;
-SELECT landing_source('landing_each', '/items', '{"params": {"total": "{item}"}, "for_each": "SELECT generate_series(1, 3)"}');
+SELECT landing_source('landing_each', '/items', '{"params": {"total": "{item}"}, "for_each": "SELECT unnest(ARRAY[1, 2, NULL, 1, 3])"}');
 RESET client_min_messages;
 CALL dataops._test_fetch('landing_each', 'landing_lake');
-SELECT shard, pages, records FROM dataops.batch WHERE source = 'landing_each' ORDER BY shard;
+SELECT shard, count(*) AS pages, sum(rows_in) AS records FROM dataops.pages WHERE source = 'landing_each' GROUP BY shard ORDER BY shard;
+SELECT count(*) AS batches FROM dataops.batch WHERE source = 'landing_each';
+
+\echo == as many requests as the connection allows are on their way at the same time: each of six waits for the five others
+SET client_min_messages = warning;
+ALTER SERVER landing_api OPTIONS (ADD concurrency '6');
+SELECT landing_source('landing_meet', '/meet', '{"params": {"count": 6, "item": "{item}"}, "for_each": "SELECT generate_series(1, 18)"}'),
+       landing_source('landing_windows', '/meet', '{"params": {"count": 6}, "paginate": {"type": "window", "start": "from", "end": "to", "step": "1 hour", "limit": 1}}');
+RESET client_min_messages;
+CALL dataops._test_fetch('landing_meet');
+SELECT count(DISTINCT shard) AS items, count(*) AS pages FROM dataops.pages WHERE source = 'landing_meet';
+CALL dataops._test_fetch('landing_windows', '', '2026-01-01 00:00+00', '2026-01-01 12:00+00');
+SELECT count(*) AS pages, min(page) AS first, max(page) AS last FROM dataops.pages WHERE source = 'landing_windows';
+
+\echo == each shard keeps its own cursor, also one that a status stops
+SET client_min_messages = warning;
+SELECT landing_source('landing_stop', '/status/404', '{"params": {"from": 3, "key": "landing_stop {item}", "then": "/items", "total": 100},
+    "status": {"404": "stop"}, "cursor": {"path": "$.id", "param": "since_id"}, "paginate": {"type": "page", "limit": 10, "limit_param": "per_page"},
+    "for_each": "SELECT * FROM unnest(ARRAY[''a'', ''b'', ''c''])"}');
+RESET client_min_messages;
+CALL dataops._test_fetch('landing_stop');
+SELECT shard, value, position FROM dataops.cursor WHERE source = 'landing_stop' ORDER BY shard;
+
+\echo == one request of many fails: the run goes on where each shard stood
+SET client_min_messages = error;
+SELECT landing_source('landing_part', '/status/500', '{"params": {"from": 8, "times": 1, "key": "landing_part", "then": "/items", "total": "{item}"},
+    "retry": {"attempts": 1}, "paginate": {"type": "page", "limit": 10, "limit_param": "per_page"}, "for_each": "SELECT unnest(ARRAY[25, 50, 75, 100])"}');
+CALL dataops._test_fetch('landing_part', run => '018f0000-0000-7000-8000-000000000002');
+SELECT count(*) BETWEEN 1 AND 249 AS some FROM raw.landing_part;
+RESET client_min_messages;
+CALL dataops._test_fetch('landing_part', run => '018f0000-0000-7000-8000-000000000002');
+SELECT record->>'id' AS id, count(*) FROM raw.landing_part GROUP BY 1
+HAVING count(*) <> 4 - ((record->>'id')::int - 1) / 25;
+ALTER SERVER landing_api OPTIONS (DROP concurrency);
 
 \echo == batches of 100 pages; a run that failed on the way goes on, nothing comes twice
 SET client_min_messages = warning;

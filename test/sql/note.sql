@@ -2,7 +2,7 @@
 \getenv url DATAOPS_TEST_URL
 \set VERBOSITY terse
 SET client_min_messages = warning;
-CREATE SERVER note_api FOREIGN DATA WRAPPER dataops_http OPTIONS (url :'url');
+CREATE SERVER note_api FOREIGN DATA WRAPPER dataops_http OPTIONS (url :'url', concurrency '1');
 CREATE FUNCTION note_pipeline(name text, max_pages integer, more jsonb) RETURNS text LANGUAGE sql
 BEGIN ATOMIC
     SELECT dataops.create_pipeline(name);

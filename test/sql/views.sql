@@ -73,7 +73,7 @@ INSERT INTO dataops.batch (id, source, run, step_run, created_at, landed_at, pag
     (pg_temp.id(51), 'candles', pg_temp.id(11), pg_temp.id(21), '2024-01-02 00:00:01', '2024-01-02 00:00:02', 1, 48, 0, 4000),
     (pg_temp.id(52), 'candles', pg_temp.id(13), pg_temp.id(27), '2024-01-02 00:01:05', '2024-01-02 00:01:10', 3, 3000, 2, 90000),
     (pg_temp.id(53), 'candles', pg_temp.id(13), pg_temp.id(27), '2024-01-02 00:01:15', '2024-01-02 00:01:20', 2, 2000, 0, 60000);
-INSERT INTO dataops.page VALUES (pg_temp.id(51), 0, 'https://api.example.com/klines?limit=', 200, '{}', 4000, 48, 'abcd', '2024-01-02 00:00:01');
+INSERT INTO dataops.page VALUES (pg_temp.id(51), 0, '', 'https://api.example.com/klines?limit=', 200, '{}', 4000, 48, 'abcd', '2024-01-02 00:00:01');
 INSERT INTO dataops.request VALUES
     (pg_temp.id(61), pg_temp.id(11), pg_temp.id(21), 1, 'GET', 'https://api.example.com/klines?limit=', 200, NULL, 4000, 250, '2024-01-02 00:00:01'),
     (pg_temp.id(62), pg_temp.id(12), pg_temp.id(23), 1, 'GET', 'https://api.example.com/klines?limit=', 503, 'status 503', 0, 1250, '2024-01-02 06:00:01');
