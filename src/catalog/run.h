@@ -86,8 +86,8 @@ typedef struct StageResult
 	int			sqlstate;		/* packed, as in ErrorData */
 	char	   *error;			/* in run->memory; also the reason of STAGE_UNCHANGED */
 	char	   *hint;
-	TimestampTz next_attempt_at;	/* with STAGE_LATER; with STAGE_FAILED: a service wants no request
-								 * before that time, which makes it "later"; 0: none said so */
+	/* with STAGE_LATER; with STAGE_FAILED: a service wants no request before that time, 0: none */
+	TimestampTz next_attempt_at;
 	/* not NULL: what else is recorded in the transaction that records the end of the step */
 	void		(*conclude) (void *arg);
 	void	   *conclude_arg;
