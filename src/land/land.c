@@ -279,6 +279,7 @@ archive_batch(LandSink *sink, const BatchName *name)
 	foreach(cell, sink->batch->pages)
 		archive_page(lines, ((LandPage *) lfirst(cell))->records);
 	line_blocks_finish(lines);
+	line_file_finish(file);
 	commit_intent(sink, name);
 	MemoryContextSwitchTo(sink->batch->memory);
 	object = archive_store(file, sink->store, name->object);

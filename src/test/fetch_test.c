@@ -62,11 +62,11 @@ record_run(Run *run, Step *step)
 static void
 report(const StageResult *result)
 {
-	static const char *const outcomes[] = {"done", "unchanged", "failed", "later"};
+	static const char *const outcomes[] = {"done", "unchanged", "failed"};
 
 	ereport(NOTICE,
 			errmsg("%s: " INT64_FORMAT " records, " INT64_FORMAT " quarantined%s%s",
-				   outcomes[result->outcome],
+				   result->next_attempt_at != 0 ? "later" : outcomes[result->outcome],
 				   result->rows_out, result->rows_quarantined, result->error != NULL ? ": " : "",
 				   result->error != NULL ? result->error : ""),
 			result->hint != NULL ? errhint("%s", result->hint) : 0);
