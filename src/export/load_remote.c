@@ -261,7 +261,7 @@ encode_files(RemoteLoad *load)
 			.format = ROW_NDJSON,
 			.gzip = true,
 			.part_bytes = (uint64) guc_export_part_size * 1024,
-			.choose = base->warehouse->driver->choose,
+			.choose = base->warehouse->choose,
 			.bad_value = base->spec->bad_value,
 			.on_bad_row = base->spec->bad_value == BAD_VALUE_QUARANTINE ? quarantine_bad_row : NULL,
 			.arg = load

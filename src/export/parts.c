@@ -119,7 +119,10 @@ parts_startup(DestReceiver *self, int operation, TupleDesc desc)
 	receiver->columns = palloc0(sizeof(ColumnEncoder) * Max(desc->natts, 1));
 	receiver->frame.before = palloc0(sizeof(char *) * Max(desc->natts, 1));
 	for (int i = 0; i < desc->natts; i++)
+	{
+		receiver->columns[i].nulls_pass = receiver->options->bad_value == BAD_VALUE_NULL;
 		receiver->options->choose(&receiver->columns[i], TupleDescAttr(desc, i));
+	}
 	if (receiver->options->format == ROW_CSV)
 		frame_csv(receiver);
 	else
@@ -162,7 +165,9 @@ refuse(const PartsReceiver *receiver, const char *column, const char *reason)
 {
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("column \"%s\" of row " INT64_FORMAT " %s", column, receiver->row, reason));
+			errmsg("column \"%s\" of row " INT64_FORMAT " %s", column, receiver->row, reason),
+			errhint("Mend it, or have such values set aside or written as null: on_bad_value => "
+					"'quarantine' or 'null'."));
 }
 
 /* The row as jsonb.  What a column of type json holds may be no jsonb: it becomes a string. */
@@ -212,7 +217,7 @@ append_values(PartsReceiver *receiver, TupleTableSlot *slot, StringInfo lines)
 
 		appendStringInfoString(lines, frame->before[i]);
 		start = lines->len;
-		reason = slot->tts_isnull[i] ? NULL :
+		reason = slot->tts_isnull[i] ? column->null_problem :
 			column->encode(column, slot->tts_values[i], lines);
 		if (reason != NULL)
 		{

@@ -100,7 +100,6 @@ dataops_test_bigquery_driver(PG_FUNCTION_ARGS)
 	};
 
 	wait_interactive(memory, WAIT_LIMIT_MS);
-	bigquery_job_limit_ms = json_value_int64(options, "job_limit_ms", WAIT_LIMIT_MS);
 	warehouse = warehouse_bigquery_driver.open(
 		connection_open(text_to_cstring(PG_GETARG_TEXT_PP(0)), GetUserId()), memory);
 	warehouse->driver->check_table(warehouse, table);

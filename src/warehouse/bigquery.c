@@ -47,7 +47,7 @@ driver_check_table(Warehouse *base, const WarehouseTable *table)
 				errcode(ERRCODE_INVALID_NAME),
 				errmsg("BigQuery does not take \"%s\" as the name of a table", table->name),
 				errdetail("It must consist of letters, digits and _."));
-	warehouse->fields = bigquery_schema_read(table);
+	warehouse->fields = bigquery_schema_read(table, warehouse->numeric_type);
 	warehouse->loads_today = load_quota_used(base->server, table->name);
 }
 
@@ -427,7 +427,6 @@ driver_evaluate(Warehouse *base, const WarehouseLoad *load, WarehouseSide side, 
 const WarehouseDriver warehouse_bigquery_driver = {
 	.wrapper = "dataops_bigquery",
 	.remote = true,
-	.choose = bigquery_ndjson_choose,
 	.open = driver_open,
 	.check_table = driver_check_table,
 	.load = driver_load,

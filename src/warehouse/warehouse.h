@@ -89,7 +89,6 @@ typedef struct WarehouseDriver
 {
 	const char *wrapper;
 	bool		remote;			/* outside of transactions, from files, with types of its own */
-	ChooseEncoder choose;		/* of the files; NULL unless remote */
 	Warehouse  *(*open) (Connection *connection, MemoryContext owner);
 	/*
 	 * Throws unless tables of these columns can be made: in a transaction, without network.  A
@@ -116,6 +115,7 @@ struct Warehouse
 	const WarehouseDriver *driver;
 	char	   *server;
 	bool		one_sided;		/* local only: a load fills production itself */
+	ChooseEncoder choose;		/* remote only: of the files */
 };
 
 /*

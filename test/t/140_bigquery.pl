@@ -336,15 +336,20 @@ is(operation('publish', 'candle', id => 'internal')->{outcome}, 'failed', 'a pub
 is(operation('publish', 'candle', id => 'internal')->{job}, 'dataops_internal_publish_2', 'can be asked for again');
 is(operation('publish', 'candle', id => 'internal')->{job}, 'dataops_internal_publish_2', 'and happens once');
 
+as_app(q{ALTER SERVER bq OPTIONS (ADD job_timeout '1s')});
 job_fault('on=_stuck_load_1$&do=stuck');
-$result = append('stuck', job_limit_ms => 1000);
+ask('/bq/requests?clear');
+$result = append('stuck');
 is("$result->{outcome} $result->{retry}", 'failed 1', 'a job that does not end is cancelled');
-like($result->{problem}, qr/\(stopped\)/, 'and says so');
+is($result->{problem}, 'job "dataops_stuck_load_1" did not end within 1 s, the job_timeout of connection "bq", and was cancelled', 'and says so');
+is(join(' ', map { $_->{path} } grep { $_->{kind} eq 'job.cancel' } @{ ask('/bq/requests') }), 'jobs/dataops_stuck_load_1/cancel', 'it was, once');
+is((grep { $_->{kind} eq 'job.insert' } @{ ask('/bq/requests?clear') })[0]{body}{configuration}{jobTimeoutMs}, '1000', 'BigQuery knows the limit, should nobody be there to cancel');
 job_fault('on=_deaf_load_1$&do=deaf');
-$result = append('deaf', job_limit_ms => 1000);
+$result = append('deaf');
 is("$result->{outcome} $result->{retry}", 'unknown 1', 'of one that does not stop either nothing is known');
 job_fault('on=_pondering_load_1$&do=unknown');
-$result = append('pondering', job_limit_ms => 1000);
+$result = append('pondering');
+as_app(q{ALTER SERVER bq OPTIONS (DROP job_timeout)});
 is("$result->{outcome} $result->{retry}", 'failed 1', 'a state that is not known counts as running');
 ask('/bq/faults?clear');
 
