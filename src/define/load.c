@@ -132,7 +132,8 @@ promote_define(Definition *pipeline, const char *name, Jsonb *spec, const char *
 	char	   *what = psprintf("step \"%s\"", name);
 	RangeVar   *relation = tree_relation(spec_text_required(spec, "relation", what));
 	char	   *server = spec_text_required(spec, "server", what);
-	char	   *target = psprintf("%s.%s@%s", relation->schemaname, relation->relname, server);
+	char	   *target = psprintf("%s@%s", tree_relation_text(relation->schemaname,
+															  relation->relname), server);
 	Definition *load = load_step_of(pipeline->object, target, env);
 
 	spec_check_keys(spec, promote_keys, lengthof(promote_keys), what);
