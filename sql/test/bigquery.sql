@@ -11,6 +11,6 @@ CREATE FUNCTION dataops._test_bigquery_table(relation regclass, options jsonb DE
 AS 'MODULE_PATHNAME', 'dataops_test_bigquery_table';
 
 -- For the tests of warehouse/warehouse.h: one operation of the BigQuery driver (load, publish, evaluate) as a step would call it.
--- Options: those of _test_bigquery_table; id, mode, files, reset; side, expressions.
+-- Options: those of _test_bigquery_table; id, mode, files, whole (true unless given), reset; side, expressions.
 CREATE FUNCTION dataops._test_bigquery_driver(server text, operation text, relation regclass, options jsonb) RETURNS jsonb
 LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'dataops_test_bigquery_driver';

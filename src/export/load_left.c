@@ -9,7 +9,6 @@
 #include "export/load_remote.h"
 
 #include "catalog/txn.h"
-#include "core/uuid.h"
 
 /* Its files, whose parts the ledger names; NULL: none are left. */
 static Delivery *
@@ -40,10 +39,12 @@ is_same_load(const Loading *base, const LoadRecord *record)
 void
 remote_begin(RemoteLoad *load, Run *run, Step *step, const LoadJudge *judge)
 {
+	bool		whole = load->whole;
 	LoadRecord *left;
 	ListCell   *cell;
 
 	memset(load, 0, sizeof(RemoteLoad));
+	load->whole = whole;
 	txn_begin(run);
 	MemoryContextSwitchTo(run->step_memory);
 	loading_begin(&load->base, run, step, judge);
@@ -83,7 +84,6 @@ remote_drop_leftovers(RemoteLoad *load)
 bool
 remote_settle_open(RemoteLoad *load)
 {
-	LoadRecord *record = &load->base.record;
 	DeliveryState state = DELIVERY_BROKEN;
 
 	if (load->delivery != NULL)
@@ -95,8 +95,6 @@ remote_settle_open(RemoteLoad *load)
 	remote_drop_files(load);
 	/* the warehouse never heard of it, so its staging side is as before */
 	remote_commit_state(load, "removed", true);
-	record->state = NULL;
-	record->id = uuid_v7();
-	record->name = uuid_text(&record->id);
+	loading_new(&load->base);
 	return true;
 }

@@ -72,7 +72,7 @@ encode(void *arg)
 	if (load->reset)
 		load_forget_unpublished(&base->record);
 	before = remote_become_owner(load);
-	query = loading_query(base, false);
+	query = loading_query(base, load->whole);
 	base->judge->rows(loading_rows(base, query), base->judge->arg);
 	here = lcons(NULL, loading_values(base, expressions));
 	sql_leave(&before);

@@ -93,6 +93,18 @@ fail_for_good(RemoteLoad *load, const WarehouseResult *answer)
 	return false;
 }
 
+/* It has come to nothing, by no fault of the rows: another one is made in its place, at once. */
+static bool
+begin_anew(RemoteLoad *load, const char *state, const char *why)
+{
+	load->base.record.error = pstrdup(why);
+	remote_commit_state(load, state, true);
+	FAULT_POINT("load_before_anew");
+	remote_drop_files(load);
+	load->again = true;
+	return false;
+}
+
 /* It stands where it is, and the next attempt goes on from there. */
 static bool
 fail_unfinished(RemoteLoad *load, const WarehouseResult *answer)
@@ -145,6 +157,7 @@ order_of(RemoteLoad *load)
 		.table = load->base.table,
 		.mode = load->base.spec->mode,
 		.rows = load->base.record.rows,
+		.whole = load->base.record.whole,
 		.reset = load->reset
 	};
 	int			count = load->delivery ? list_length(load->delivery->record->parts) : 0;
@@ -165,6 +178,13 @@ fill(RemoteLoad *load)
 	/* not known whether, or not to be asked now: the next attempt asks under the same name */
 	if (answer.outcome == WAREHOUSE_UNKNOWN || answer.not_before != 0)
 		return fail_unfinished(load, &answer);
+	if (answer.gap == WAREHOUSE_GAP_STAGING)
+		return begin_anew(load, "failed", problem_of(&answer));
+	if (answer.gap == WAREHOUSE_GAP_ROWS)
+	{
+		load->whole = true;
+		return begin_anew(load, "removed", problem_of(&answer));
+	}
 	if (answer.outcome == WAREHOUSE_FAILED)
 		return fail_for_good(load, &answer);
 	base->record.rows_loaded = answer.rows;
@@ -176,6 +196,25 @@ fill(RemoteLoad *load)
 }
 
 /* ---- comparing ---- */
+
+/* Were all values computed that the checks, as they are now, compare? */
+static bool
+has_values(const Loading *base)
+{
+	const LoadRecord *record = &base->record;
+	ListCell   *cell;
+
+	foreach(cell, base->judge->values(base->judge->arg))
+	{
+		char	   *value = lfirst(cell);
+
+		if (record->expected == NULL ||
+			getKeyJsonValueFromContainer(&record->expected->root, value, strlen(value),
+										 NULL) == NULL)
+			return false;
+	}
+	return true;
+}
 
 static void
 compare(void *arg)
@@ -204,6 +243,8 @@ compare_sides(RemoteLoad *load)
 	WarehouseResult answer = {0};
 	bool		good;
 
+	if (!has_values(base))
+		return begin_anew(load, "failed", "the checks were defined anew");
 	if (expressions != NIL)
 		answer = base->warehouse->driver->evaluate(base->warehouse, &order, SIDE_STAGING,
 												   expressions);
@@ -289,14 +330,18 @@ is_of_this_run(const RemoteLoad *load)
 StageResult
 load_remote(Run *run, Step *step, const LoadJudge *judge)
 {
-	RemoteLoad *load = MemoryContextAlloc(run->step_memory, sizeof(RemoteLoad));
+	RemoteLoad *load = MemoryContextAllocZero(run->step_memory, sizeof(RemoteLoad));
 
 	for (;;)
 	{
 		remote_begin(load, run, step, judge);
 		remote_drop_leftovers(load);
 		if (!advance(load))
-			return load->result;
+		{
+			if (!load->again)
+				return load->result;
+			continue;
+		}
 		if (is_of_this_run(load))
 			break;
 		/* of a run before: the rows of this one follow */

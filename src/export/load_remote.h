@@ -18,6 +18,8 @@ typedef struct RemoteLoad
 	DeliveryPlace *place;
 	Delivery   *delivery;		/* its files; NULL: there are none */
 	bool		reset;
+	bool		whole;			/* all rows are to be read, whatever was loaded before */
+	bool		again;			/* it has come to nothing, and another one is to be made */
 	List	   *leftovers;		/* Delivery *: files of loads that have ended */
 	List	   *there;			/* texts: what the warehouse has */
 	int64		quarantined;
@@ -47,7 +49,7 @@ extern bool remote_run_judged(RemoteLoad *load, void (*body) (void *arg));
 
 /* ---- load_left.c ---- */
 
-/* Reads the step, and from the ledger where it stands. */
+/* Reads the step, and from the ledger where it stands; "whole" is kept. */
 extern void remote_begin(RemoteLoad *load, Run *run, Step *step, const LoadJudge *judge);
 
 /* Takes away files of loads that have ended; the load in hand does not depend on them. */
@@ -55,7 +57,7 @@ extern void remote_drop_leftovers(RemoteLoad *load);
 
 /*
  * An open load of a dead process: the rows are where its process was, so it goes on only if all
- * files had left already.  Otherwise the next one begins anew: the record has no state.  False when
+ * files had left already.  Otherwise a new one is begun.  False when
  * the store does not say.
  */
 extern bool remote_settle_open(RemoteLoad *load);
