@@ -48,7 +48,7 @@ RETURN dataops._add_step(pipeline, name, pg_catalog.jsonb_strip_nulls(pg_catalog
     'kind', 'promote', 'target', relation OPERATOR(pg_catalog.||) '@' OPERATOR(pg_catalog.||) server OPERATOR(pg_catalog.||) ':promote',
     'relation', relation, 'server', server, 'after', after, 'retry', retry, 'timeout', timeout)));
 COMMENT ON FUNCTION dataops.add_promote(text, text, text, text, text[], jsonb, interval) IS
-'Adds a step that publishes what a load of this pipeline with publish => false left on the staging side, after that load and the steps named in after. Its name is ''schema.table@server:promote'' unless given.';
+'Adds a step that publishes what a load of this pipeline with publish => false left on the staging side, after that load and the steps named in after. Its name is ''schema.table@server:promote'' unless given. Exports into object stores publish by themselves.';
 
 REVOKE ALL ON FUNCTION
     dataops.add_load(text, text, text, text, text[], text, text, text[], boolean, text, text, text, text[], text[], jsonb, interval),

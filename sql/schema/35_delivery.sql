@@ -53,6 +53,7 @@ CREATE TABLE dataops.load (
     name         text        NOT NULL,
     snapshot     pg_snapshot,
     tables       oid[],
+    whole        boolean     NOT NULL DEFAULT false,
     installation uuid        NOT NULL,
     rows         bigint      NOT NULL,
     rows_loaded  bigint,
@@ -69,4 +70,4 @@ CREATE TABLE dataops.load (
 );
 CREATE INDEX ON dataops.load (pipeline, env, step, id);
 CREATE INDEX ON dataops.load (server, target, created_at);
-COMMENT ON TABLE dataops.load IS 'Rows of a relation brought into a table of a warehouse. name is what the work is called there: committed before it begins, asked for by it ever after. expected holds the values that both sides must agree on.';
+COMMENT ON TABLE dataops.load IS 'Rows of a relation brought into a table of a warehouse. name is what the work is called there: committed before it begins, asked for by it ever after. expected holds the values that both sides must agree on; whole says that all rows were read, not those that changed.';

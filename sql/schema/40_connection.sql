@@ -33,7 +33,7 @@ COMMENT ON FUNCTION dataops.dataops_bigquery_validator(text[], oid) IS 'Checks t
 REVOKE ALL ON FUNCTION dataops.dataops_bigquery_validator(text[], oid) FROM PUBLIC;
 
 CREATE FOREIGN DATA WRAPPER dataops_bigquery NO HANDLER VALIDATOR dataops.dataops_bigquery_validator;
-COMMENT ON FOREIGN DATA WRAPPER dataops_bigquery IS 'A dataset of BigQuery: project, dataset, staging_dataset, location, auth_server, maximum_bytes_billed, timeout, connect_timeout, allow_addresses.';
+COMMENT ON FOREIGN DATA WRAPPER dataops_bigquery IS 'A dataset of BigQuery: project, dataset, staging_dataset, location, auth_server, maximum_bytes_billed, job_timeout, numeric_type, timeout, connect_timeout, allow_addresses.';
 GRANT USAGE ON FOREIGN DATA WRAPPER dataops_bigquery TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION dataops.dataops_google_validator(text[], oid) RETURNS void

@@ -37,9 +37,9 @@ load_add(Run *run, Step *step, const LoadRecord *load)
 	static const char sql[] =
 		"INSERT INTO dataops.load (pipeline, env, step, relation, server, target, id, run, "
 		" step_run, mode, name, snapshot, tables, installation, rows, rows_loaded, bytes, "
-		" expected, state, created_at, loaded_at, finished_at) "
+		" expected, state, whole, created_at, loaded_at, finished_at) "
 		"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::pg_snapshot, $13::oid[], i.id, "
-		" $14, CASE WHEN $18 IN ('loaded', 'done') THEN $15 END, $16, $17, $18, t, "
+		" $14, CASE WHEN $18 IN ('loaded', 'done') THEN $15 END, $16, $17, $18, $19, t, "
 		" CASE WHEN $18 IN ('loaded', 'done') THEN t END, "
 		" CASE WHEN $18 IN ('loaded', 'done') THEN t END "
 		"FROM dataops.installation i, clock_timestamp() t";
@@ -58,6 +58,7 @@ load_add(Run *run, Step *step, const LoadRecord *load)
 	sql_add_bigint(&args, load->bytes);
 	sql_add_jsonb(&args, load->expected);
 	sql_add_text(&args, load->state);
+	sql_add_bool(&args, load->whole);
 	sql_run_own(sql, &args);
 }
 
@@ -65,7 +66,7 @@ load_add(Run *run, Step *step, const LoadRecord *load)
 
 #define READ_LOAD \
 	"SELECT l.id, l.relation, l.server, l.target, l.mode, l.name, l.rows, l.rows_loaded, " \
-	" l.bytes, l.expected, l.job, l.state, l.run, e.server " \
+	" l.bytes, l.expected, l.job, l.state, l.run, e.server, l.whole " \
 	"FROM dataops.load l LEFT JOIN dataops.export e ON e.load = l.id " \
 	" AND e.state IN ('open', 'uploaded') " \
 	"WHERE l.pipeline = $1 AND l.env = $2 AND l.step = $3 " \
@@ -90,6 +91,7 @@ read_load(const SqlRows *rows, uint64 row)
 	load->state = sql_text(rows, row, 12);
 	load->run = *sql_uuid(rows, row, 13);
 	load->stage = sql_text(rows, row, 14);
+	load->whole = sql_bool(rows, row, 15);
 	return load;
 }
 

@@ -28,6 +28,7 @@ typedef struct LoadRecord
 	char	   *name;			/* what the work is called in the warehouse */
 	char	   *snapshot;		/* what the scan saw; NULL: not tracked */
 	List	   *tables;			/* and of which tables: OIDs */
+	bool		whole;			/* it read all rows, not those that changed */
 	int64		rows;			/* read here */
 	int64		rows_loaded;	/* taken in there; only when it is loaded */
 	int64		bytes;

@@ -243,6 +243,23 @@ check_ms(const char *name, const char *value)
 		refuse_value(name, value, "a time, as 30s or 500ms");
 }
 
+/* BigQuery ends a job after six hours itself. */
+static void
+check_job_timeout(const char *name, const char *value)
+{
+	int			result;
+
+	if (!unit_parse(value, GUC_UNIT_MS, &result) || result < 1000 || result > 6 * 60 * 60 * 1000)
+		refuse_value(name, value, "a time from 1s to 6h, as 30min");
+}
+
+static void
+check_numeric_type(const char *name, const char *value)
+{
+	if (pg_strcasecmp(value, "BIGNUMERIC") != 0 && pg_strcasecmp(value, "STRING") != 0)
+		refuse_value(name, value, "BIGNUMERIC or STRING");
+}
+
 static void
 check_concurrency(const char *name, const char *value)
 {
@@ -397,7 +414,8 @@ static const OptionRule gcs_server[] = {
 static const OptionRule bigquery_server[] = {
 	{"project", check_project}, {"dataset", check_dataset}, {"staging_dataset", check_dataset},
 	{"location", check_project}, {"auth_server", check_identifier},
-	{"maximum_bytes_billed", check_size}, {"timeout", check_ms}, {"connect_timeout", check_ms},
+	{"maximum_bytes_billed", check_size}, {"job_timeout", check_job_timeout},
+	{"numeric_type", check_numeric_type}, {"timeout", check_ms}, {"connect_timeout", check_ms},
 	{"allow_addresses", option_check_ranges}
 };
 

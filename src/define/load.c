@@ -40,6 +40,18 @@ with_derived(Jsonb *spec, const char *target, List *inputs, const char *search_p
 	return sql_jsonb(sql_run_own(sql, &args), 0, 1);
 }
 
+/* Tables go into warehouses, files into stores. */
+static void
+refuse_store(const Connection *connection, const char *hint)
+{
+	if (store_is_behind(connection))
+		ereport(ERROR,
+				errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("connection \"%s\" is an object store, not a warehouse",
+					   connection->server),
+				errhint("%s", hint));
+}
+
 /* One load of a relation to a server: their target is one name for checks and promotions. */
 static void
 refuse_second_load(Definition *pipeline, const char *name, const LoadSpec *load, const char *env)
@@ -80,10 +92,13 @@ check_sides(const LoadSpec *load, const Warehouse *warehouse)
 static List *
 check_load(Definition *pipeline, const LoadSpec *load)
 {
-	Warehouse  *warehouse = warehouse_open(connection_find(load->server, pipeline->owner),
-										   CurrentMemoryContext);
-	List	   *inputs = delivered_inputs(load->relation);
+	Connection *connection = connection_find(load->server, pipeline->owner);
+	Warehouse  *warehouse;
+	List	   *inputs;
 
+	refuse_store(connection, "For files in it use add_export().");
+	warehouse = warehouse_open(connection, CurrentMemoryContext);
+	inputs = delivered_inputs(load->relation);
 	if (load->stage != NULL)
 		(void) store_open(connection_find(load->stage, pipeline->owner), STORE_PRODUCTION,
 						  CurrentMemoryContext);
@@ -116,11 +131,15 @@ promote_define(Definition *pipeline, const char *name, Jsonb *spec, const char *
 {
 	char	   *what = psprintf("step \"%s\"", name);
 	RangeVar   *relation = tree_relation(spec_text_required(spec, "relation", what));
-	char	   *target = psprintf("%s.%s@%s", relation->schemaname, relation->relname,
-								  spec_text_required(spec, "server", what));
+	char	   *server = spec_text_required(spec, "server", what);
+	char	   *target = psprintf("%s@%s", tree_relation_text(relation->schemaname,
+															  relation->relname), server);
 	Definition *load = load_step_of(pipeline->object, target, env);
 
 	spec_check_keys(spec, promote_keys, lengthof(promote_keys), what);
+	refuse_store(connection_find(server, pipeline->owner),
+				 "An export publishes by itself: its files are copied from staging_prefix, where "
+				 "there is one, when all of them have arrived, and manifest.json is put last.");
 	if (load == NULL)
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_OBJECT),

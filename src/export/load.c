@@ -88,17 +88,19 @@ load_here(Run *run, Step *step, const LoadJudge *judge)
 	Loading		loading;
 	WarehouseLoad load = {0};
 	List	   *here;
-	bool		whole;
+	WarehouseGap gap;
 
 	loading_begin(&loading, run, step, judge);
 	load.id = loading.record.name;
 	load.table = loading.table;
 	load.mode = loading.spec->mode;
 	loading.warehouse->driver->check_table(loading.warehouse, loading.table);
-	whole = loading.warehouse->driver->prepare(loading.warehouse, &load);
+	gap = loading.warehouse->driver->prepare(loading.warehouse, &load);
+	if (gap == WAREHOUSE_GAP_STAGING)
+		load_forget_unpublished(&loading.record);
 	FAULT_POINT("load_after_prepare");
 	PushCopiedSnapshot(GetTransactionSnapshot());	/* after the tables are locked */
-	load.query = loading_query(&loading, whole);
+	load.query = loading_query(&loading, gap == WAREHOUSE_GAP_ROWS);
 	here = list_make1(loading_count(&loading, load.query));
 	load.rows = loading.record.rows = pg_strtoint64(linitial(here));
 	if (load.rows == 0 && load.mode != WAREHOUSE_TRUNCATE)

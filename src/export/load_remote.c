@@ -8,42 +8,23 @@
  *	  loading → loaded  the staging side has the rows; what arrived is compared and published
  *	  loaded → done     with the end of the step
  * A definite failure ends in "failed"; the next load begins by resetting the staging side.
+ * Here is what follows "open"; load_left.c and load_open.c have what goes before.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
 #include "core/compat.h"
 
-#include "export/load.h"
+#include "export/load_remote.h"
 
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "catalog/spec.h"
-#include "catalog/sql.h"
 #include "catalog/txn.h"
-#include "catalog/verdict.h"
 #include "core/fault.h"
-#include "core/guc.h"
-#include "core/uuid.h"
-#include "export/delivery.h"
-#include "export/loading.h"
-#include "export/path.h"
 
-typedef struct RemoteLoad
-{
-	Loading		base;
-	DeliveryPlace *place;
-	Delivery   *delivery;		/* its files; NULL: there are none */
-	bool		reset;
-	List	   *leftovers;		/* Delivery *: files of loads that have ended */
-	List	   *there;			/* texts: what the warehouse has */
-	int64		quarantined;
-	StageResult result;
-} RemoteLoad;
-
-static SqlRole
-become_owner(RemoteLoad *load)
+SqlRole
+remote_become_owner(RemoteLoad *load)
 {
 	Run		   *run = load->base.run;
 
@@ -52,8 +33,8 @@ become_owner(RemoteLoad *load)
 
 /* ---- failures ---- */
 
-static bool
-fail(RemoteLoad *load, const char *error, int sqlstate, bool retry)
+bool
+remote_fail(RemoteLoad *load, const char *error, int sqlstate, bool retry)
 {
 	load->result = (StageResult) {
 		.outcome = STAGE_FAILED,
@@ -70,24 +51,23 @@ problem_of(const WarehouseResult *answer)
 	return answer->problem ? answer->problem : "the warehouse did not say why";
 }
 
-static void
-commit(RemoteLoad *load)
+void
+remote_commit(RemoteLoad *load)
 {
 	txn_commit(load->base.run);
 	MemoryContextSwitchTo(load->base.run->step_memory);
 }
 
-static void
-commit_state(RemoteLoad *load, const char *state, bool ended)
+void
+remote_commit_state(RemoteLoad *load, const char *state, bool ended)
 {
 	txn_begin(load->base.run);
 	load_set_state(&load->base.record, state, ended);
-	commit(load);
+	remote_commit(load);
 }
 
-/* Takes the files away; that this may fail is no failure of the load: a later one tries again. */
-static void
-drop_files(RemoteLoad *load)
+void
+remote_drop_files(RemoteLoad *load)
 {
 	StageResult ignored;
 
@@ -104,12 +84,24 @@ fail_for_good(RemoteLoad *load, const WarehouseResult *answer)
 	load->base.record.bytes_billed = answer->bytes_billed;
 	if (answer->job != NULL)
 		load->base.record.job = answer->job;
-	commit_state(load, "failed", true);
+	remote_commit_state(load, "failed", true);
 	FAULT_POINT("load_after_failed");
-	drop_files(load);
-	(void) fail(load, load->base.record.error, answer->sqlstate, answer->retry);
+	remote_drop_files(load);
+	(void) remote_fail(load, load->base.record.error, answer->sqlstate, answer->retry);
 	load->result.hint = "Nothing of it is in production. Mend the cause; the next attempt loads "
 		"the rows anew.";
+	return false;
+}
+
+/* It has come to nothing, by no fault of the rows: another one is made in its place, at once. */
+static bool
+begin_anew(RemoteLoad *load, const char *state, const char *why)
+{
+	load->base.record.error = pstrdup(why);
+	remote_commit_state(load, state, true);
+	FAULT_POINT("load_before_anew");
+	remote_drop_files(load);
+	load->again = true;
 	return false;
 }
 
@@ -117,196 +109,16 @@ fail_for_good(RemoteLoad *load, const WarehouseResult *answer)
 static bool
 fail_unfinished(RemoteLoad *load, const WarehouseResult *answer)
 {
-	(void) fail(load, problem_of(answer), answer->sqlstate,
-				answer->outcome == WAREHOUSE_UNKNOWN || answer->retry);
+	(void) remote_fail(load, problem_of(answer), answer->sqlstate,
+					   answer->outcome == WAREHOUSE_UNKNOWN || answer->retry);
 	load->result.next_attempt_at = answer->not_before;
 	load->result.hint = "The next attempt asks the warehouse what became of the load, and goes on "
 		"from there; see dataops.loads.";
 	return false;
 }
 
-/* ---- what was left ---- */
-
-/* Its files, whose parts the ledger names; NULL: none are left. */
-static Delivery *
-files_of(RemoteLoad *load, const LoadRecord *record)
-{
-	Loading    *base = &load->base;
-	DeliveryPlace *place;
-	List	   *deliveries;
-
-	if (record->stage == NULL)
-		return NULL;
-	place = delivery_open(base->run, record->stage, base->run->step_memory);
-	deliveries = delivery_unfinished(base->run, base->step, place, &record->id,
-									 base->run->step_memory);
-	return deliveries != NIL ? linitial(deliveries) : NULL;
-}
-
-/* Can it be finished by the step as it is defined now? */
-static bool
-is_same_load(const Loading *base, const LoadRecord *record)
-{
-	return strcmp(record->relation, base->record.relation) == 0 &&
-		strcmp(record->server, base->record.server) == 0 &&
-		strcmp(record->target, base->record.target) == 0 &&
-		strcmp(record->mode, base->record.mode) == 0;
-}
-
-/* Reads the step, and from the ledger where it stands. */
-static void
-begin(RemoteLoad *load, Run *run, Step *step, const LoadJudge *judge)
-{
-	LoadRecord *left;
-	ListCell   *cell;
-
-	memset(load, 0, sizeof(RemoteLoad));
-	txn_begin(run);
-	MemoryContextSwitchTo(run->step_memory);
-	loading_begin(&load->base, run, step, judge);
-	load->place = delivery_open(run, load->base.spec->stage, run->step_memory);
-	load->base.warehouse->driver->check_table(load->base.warehouse, load->base.table);
-	foreach(cell, load_with_files(run, step))
-		load->leftovers = lappend(load->leftovers, files_of(load, lfirst(cell)));
-	left = load_unfinished(run, step);
-	while (left != NULL && !is_same_load(&load->base, left))
-	{
-		/* of another definition: nobody will finish it */
-		load->leftovers = lappend(load->leftovers, files_of(load, left));
-		left->error = pstrdup("the step was defined anew");
-		load_set_state(left, strcmp(left->state, "open") == 0 ? "removed" : "failed", true);
-		left = load_unfinished(run, step);
-	}
-	if (left != NULL)
-	{
-		load->base.record = *left;
-		load->delivery = files_of(load, left);
-	}
-	load->reset = load_follows_failure(&load->base.record);
-	commit(load);
-}
-
-/* Files of loads that have ended; the load in hand does not depend on them. */
-static void
-drop_leftovers(RemoteLoad *load)
-{
-	StageResult ignored;
-	ListCell   *cell;
-
-	foreach(cell, load->leftovers)
-		if (lfirst(cell) != NULL)
-			(void) delivery_remove(lfirst(cell), &ignored);
-}
-
-/*
- * An open load of a dead process: the rows are where its process was, so it goes on only if all
- * files had left already.  Otherwise the next one begins anew.
- */
-static bool
-settle_open(RemoteLoad *load)
-{
-	LoadRecord *record = &load->base.record;
-	DeliveryState state = DELIVERY_BROKEN;
-
-	if (load->delivery != NULL)
-		state = delivery_verify(load->delivery, &load->result);
-	if (state == DELIVERY_UNKNOWN)
-		return false;
-	if (state == DELIVERY_WHOLE)
-		return true;
-	drop_files(load);
-	/* the warehouse never heard of it, so its staging side is as before */
-	commit_state(load, "removed", true);
-	record->state = NULL;
-	record->id = uuid_v7();
-	record->name = uuid_text(&record->id);
-	return true;
-}
-
-/* ---- open: rows into files ---- */
-
-typedef struct Encoding
-{
-	RemoteLoad *load;
-	List	   *here;
-} Encoding;
-
-static void
-quarantine_bad_row(const BadRow *row, void *arg)
-{
-	RemoteLoad *load = arg;
-	QuarantineRow entry = {
-		.target = load->base.spec->target,
-		.rule = "values that the warehouse can hold",
-		.reason = psprintf("column \"%s\" %s", row->column, row->reason),
-		.row = DatumGetJsonbP(row->record)
-	};
-
-	quarantine_record(load->base.run, load->base.step, &entry);
-	load->quarantined++;
-}
-
-static Delivery *
-encode_files(RemoteLoad *load)
-{
-	Loading    *base = &load->base;
-	DeliveryOrder order = {
-		.relation = base->spec->relation,
-		.changed = base->spec->changed_rows,
-		.since = base->since,
-		.path = path_default("load/", "ndjson", true),
-		.search_path = base->spec->search_path,
-		.load = &base->record.id,
-		.parts = {
-			.format = ROW_NDJSON,
-			.gzip = true,
-			.part_bytes = (uint64) guc_export_part_size * 1024,
-			.choose = base->warehouse->driver->choose,
-			.bad_value = base->spec->bad_value,
-			.on_bad_row = base->spec->bad_value == BAD_VALUE_QUARANTINE ? quarantine_bad_row : NULL,
-			.arg = load
-		}
-	};
-
-	return delivery_encode(base->run, base->step, load->place, &order, base->run->step_memory);
-}
-
-/* Everything that reads the relation, under the transaction's snapshot. */
-static void
-encode(void *arg)
-{
-	RemoteLoad *load = arg;
-	Loading    *base = &load->base;
-	MemoryContext previous = MemoryContextSwitchTo(base->run->step_memory);
-	List	   *expressions = base->judge->values(base->judge->arg);
-	SqlRole		before;
-	List	   *here;
-	char	   *query;
-
-	if (load->reset)
-		load_forget_unpublished(&base->record);
-	before = become_owner(load);
-	query = loading_query(base, false);
-	base->judge->rows(loading_rows(base, query), base->judge->arg);
-	here = lcons(NULL, loading_values(base, expressions));
-	sql_leave(&before);
-	load->delivery = encode_files(load);
-	if (load->delivery != NULL)
-	{
-		base->record.rows = load->delivery->record->rows;
-		base->record.bytes = load->delivery->record->bytes;
-	}
-	linitial(here) = psprintf(INT64_FORMAT, base->record.rows);
-	base->record.expected = loading_expected(expressions, here);
-	MemoryContextSwitchTo(previous);
-}
-
-/*
- * Runs "body" in a transaction, rolls back what it did when it throws, and keeps what the checks
- * found.  False when a check has stopped; other errors are thrown on.
- */
-static bool
-run_judged(RemoteLoad *load, void (*body) (void *arg))
+bool
+remote_run_judged(RemoteLoad *load, void (*body) (void *arg))
 {
 	const LoadJudge *judge = load->base.judge;
 	ErrorData  *error = sql_run_guarded(body, load);
@@ -317,39 +129,9 @@ run_judged(RemoteLoad *load, void (*body) (void *arg))
 		return true;
 	if (!stopped)
 		ReThrowError(error);
-	(void) fail(load, error->message, error->sqlerrcode, false);
+	(void) remote_fail(load, error->message, error->sqlerrcode, false);
 	load->result.hint = hint;
 	return false;
-}
-
-/* False when there is nothing to load, or a check stops it: then *result says so. */
-static bool
-open_load(RemoteLoad *load)
-{
-	Loading    *base = &load->base;
-	bool		good;
-
-	txn_begin(base->run);
-	good = run_judged(load, encode);
-	if (good && load->delivery == NULL && base->spec->mode != WAREHOUSE_TRUNCATE)
-	{
-		/* rows that were all set aside are not to be set aside again */
-		base->record.state = "done";
-		if (load->quarantined > 0)
-			load_add(base->run, base->step, &base->record);
-		load->result = loading_unchanged(base->run);
-		load->result.rows_quarantined = load->quarantined;
-		good = false;
-	}
-	else if (good)
-	{
-		base->record.state = "open";
-		load_add(base->run, base->step, &base->record);
-	}
-	FAULT_POINT("load_before_open");
-	commit(load);
-	FAULT_POINT("load_after_open");
-	return good;
 }
 
 /* ---- loading ---- */
@@ -362,7 +144,7 @@ upload(RemoteLoad *load)
 		!delivery_upload(load->delivery, &load->result))
 		return false;
 	FAULT_POINT("load_before_loading");
-	commit_state(load, "loading", false);
+	remote_commit_state(load, "loading", false);
 	FAULT_POINT("load_after_loading");
 	return true;
 }
@@ -375,6 +157,7 @@ order_of(RemoteLoad *load)
 		.table = load->base.table,
 		.mode = load->base.spec->mode,
 		.rows = load->base.record.rows,
+		.whole = load->base.record.whole,
 		.reset = load->reset
 	};
 	int			count = load->delivery ? list_length(load->delivery->record->parts) : 0;
@@ -395,17 +178,43 @@ fill(RemoteLoad *load)
 	/* not known whether, or not to be asked now: the next attempt asks under the same name */
 	if (answer.outcome == WAREHOUSE_UNKNOWN || answer.not_before != 0)
 		return fail_unfinished(load, &answer);
+	if (answer.gap == WAREHOUSE_GAP_STAGING)
+		return begin_anew(load, "failed", problem_of(&answer));
+	if (answer.gap == WAREHOUSE_GAP_ROWS)
+	{
+		load->whole = true;
+		return begin_anew(load, "removed", problem_of(&answer));
+	}
 	if (answer.outcome == WAREHOUSE_FAILED)
 		return fail_for_good(load, &answer);
 	base->record.rows_loaded = answer.rows;
 	base->record.bytes_billed = answer.bytes_billed;
 	base->record.job = answer.job;
-	commit_state(load, "loaded", false);
+	remote_commit_state(load, "loaded", false);
 	FAULT_POINT("load_after_loaded");
 	return true;
 }
 
 /* ---- comparing ---- */
+
+/* Were all values computed that the checks, as they are now, compare? */
+static bool
+has_values(const Loading *base)
+{
+	const LoadRecord *record = &base->record;
+	ListCell   *cell;
+
+	foreach(cell, base->judge->values(base->judge->arg))
+	{
+		char	   *value = lfirst(cell);
+
+		if (record->expected == NULL ||
+			getKeyJsonValueFromContainer(&record->expected->root, value, strlen(value),
+										 NULL) == NULL)
+			return false;
+	}
+	return true;
+}
 
 static void
 compare(void *arg)
@@ -415,7 +224,7 @@ compare(void *arg)
 	LoadRecord *record = &load->base.record;
 	MemoryContext previous = MemoryContextSwitchTo(load->base.run->step_memory);
 	List	   *here = list_make1(psprintf(INT64_FORMAT, record->rows));
-	SqlRole		before = become_owner(load);
+	SqlRole		before = remote_become_owner(load);
 	ListCell   *cell;
 
 	foreach(cell, judge->values(judge->arg))
@@ -434,6 +243,8 @@ compare_sides(RemoteLoad *load)
 	WarehouseResult answer = {0};
 	bool		good;
 
+	if (!has_values(base))
+		return begin_anew(load, "failed", "the checks were defined anew");
 	if (expressions != NIL)
 		answer = base->warehouse->driver->evaluate(base->warehouse, &order, SIDE_STAGING,
 												   expressions);
@@ -443,15 +254,15 @@ compare_sides(RemoteLoad *load)
 	load->there = lcons(psprintf(INT64_FORMAT, base->record.rows_loaded), answer.values);
 	base->record.bytes_billed = answer.bytes_billed;
 	txn_begin(base->run);
-	good = run_judged(load, compare);
+	good = remote_run_judged(load, compare);
 	if (!good)
 		base->record.error = load->result.error;
 	load_set_state(&base->record, good ? "loaded" : "failed", !good);
 	FAULT_POINT("load_before_compared");
-	commit(load);
+	remote_commit(load);
 	FAULT_POINT("load_after_compared");
 	if (!good)
-		drop_files(load);
+		remote_drop_files(load);
 	return good;
 }
 
@@ -492,9 +303,9 @@ advance(RemoteLoad *load)
 {
 	LoadRecord *record = &load->base.record;
 
-	if (record->state != NULL && strcmp(record->state, "open") == 0 && !settle_open(load))
+	if (record->state != NULL && strcmp(record->state, "open") == 0 && !remote_settle_open(load))
 		return false;
-	if (record->state == NULL && !open_load(load))
+	if (record->state == NULL && !remote_open(load))
 		return false;
 	if (strcmp(record->state, "open") == 0 && !upload(load))
 		return false;
@@ -502,7 +313,7 @@ advance(RemoteLoad *load)
 		return false;
 	if (!compare_sides(load) || !publish(load))
 		return false;
-	drop_files(load);
+	remote_drop_files(load);
 	return true;
 }
 
@@ -519,20 +330,24 @@ is_of_this_run(const RemoteLoad *load)
 StageResult
 load_remote(Run *run, Step *step, const LoadJudge *judge)
 {
-	RemoteLoad *load = MemoryContextAlloc(run->step_memory, sizeof(RemoteLoad));
+	RemoteLoad *load = MemoryContextAllocZero(run->step_memory, sizeof(RemoteLoad));
 
 	for (;;)
 	{
-		begin(load, run, step, judge);
-		drop_leftovers(load);
+		remote_begin(load, run, step, judge);
+		remote_drop_leftovers(load);
 		if (!advance(load))
-			return load->result;
+		{
+			if (!load->again)
+				return load->result;
+			continue;
+		}
 		if (is_of_this_run(load))
 			break;
 		/* of a run before: the rows of this one follow */
 		txn_begin(run);
 		conclude(load);
-		commit(load);
+		remote_commit(load);
 	}
 	load->result.outcome = STAGE_DONE;
 	load->result.rows_in = load->base.record.rows;

@@ -76,7 +76,7 @@ load_spec_read(Jsonb *spec)
 	Jsonb	   *derived = spec_object(spec, "derived", "a load");
 	int			choice;
 
-	load->relation = psprintf("%s.%s", relation->schemaname, relation->relname);
+	load->relation = tree_relation_text(relation->schemaname, relation->relname);
 	load->server = spec_text_required(spec, "server", "a load");
 	load->target = psprintf("%s@%s", load->relation, load->server);
 	load->what = psprintf("load \"%s\"", load->target);

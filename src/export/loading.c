@@ -25,8 +25,6 @@
 void
 loading_begin(Loading *loading, Run *run, Step *step, const LoadJudge *judge)
 {
-	LoadRecord *record = &loading->record;
-
 	memset(loading, 0, sizeof(Loading));
 	loading->run = run;
 	loading->step = step;
@@ -35,6 +33,15 @@ loading_begin(Loading *loading, Run *run, Step *step, const LoadJudge *judge)
 	loading->warehouse = warehouse_open(connection_open(loading->spec->server, run->owner),
 										CurrentMemoryContext);
 	loading->table = load_table(loading->spec);
+	loading_new(loading);
+}
+
+void
+loading_new(Loading *loading)
+{
+	LoadRecord *record = &loading->record;
+
+	memset(record, 0, sizeof(LoadRecord));
 	record->id = uuid_v7();
 	record->relation = loading->spec->relation;
 	record->server = loading->spec->server;
@@ -93,6 +100,7 @@ loading_query(Loading *loading, bool whole)
 	if (base.unknown && spec->mode == WAREHOUSE_APPEND)
 		refuse_unknown_base(spec);
 	note_mark(loading);
+	loading->record.whole = base.snapshot == NULL;
 	if (base.snapshot != NULL)
 	{
 		loading->since = palloc(sizeof(ChangeMark));

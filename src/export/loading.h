@@ -28,6 +28,9 @@ typedef struct Loading
 /* Reads the step and opens the warehouse; in a transaction, everything in CurrentMemoryContext. */
 extern void loading_begin(Loading *loading, Run *run, Step *step, const LoadJudge *judge);
 
+/* The record is that of a load that nobody has heard of yet, under a name of its own. */
+extern void loading_new(Loading *loading);
+
 /*
  * The SELECT of the rows to load under the active snapshot, with the rights of the current user;
  * sets mark and since, and snapshot and tables of the record.  "whole": the warehouse lacks the

@@ -193,7 +193,10 @@ parts_startup(DestReceiver *self, int operation, TupleDesc desc)
 	receiver->ncolumns = desc->natts;
 	receiver->columns = palloc0(sizeof(ColumnEncoder) * Max(desc->natts, 1));
 	for (int i = 0; i < desc->natts; i++)
+	{
+		receiver->columns[i].nulls_pass = receiver->options->bad_value == BAD_VALUE_NULL;
 		receiver->options->choose(&receiver->columns[i], TupleDescAttr(desc, i));
+	}
 	receiver->blocks = line_blocks_create(receiver->work, receiver->options->gzip, store_block,
 										  receiver);
 	line_blocks_allow_helper(receiver->blocks, sql_run_guarded);
@@ -210,7 +213,9 @@ refuse(const PartsReceiver *receiver, const char *column, const char *reason)
 {
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("column \"%s\" of row " INT64_FORMAT " %s", column, receiver->row, reason));
+			errmsg("column \"%s\" of row " INT64_FORMAT " %s", column, receiver->row, reason),
+			errhint("Mend it, or have such values set aside or written as null: on_bad_value => "
+					"'quarantine' or 'null'."));
 }
 
 /* The row as jsonb.  What a column of type json holds may be no jsonb: it becomes a string. */
@@ -275,13 +280,13 @@ append_values(PartsReceiver *receiver, TupleTableSlot *slot, StringInfo lines)
 	for (int i = 0; i < ncolumns; i++)
 	{
 		ColumnEncoder *column = &receiver->columns[i];
-		const char *reason = NULL;
+		const char *reason;
 		int			start;
 
 		append_bytes(lines, frame->before[i].data, frame->before[i].len);
 		start = lines->len;
-		if (!slot->tts_isnull[i])
-			reason = column->encode(column, slot->tts_values[i], lines);
+		reason = slot->tts_isnull[i] ? column->null_problem :
+			column->encode(column, slot->tts_values[i], lines);
 		if (unlikely(reason != NULL))
 		{
 			lines->len = start;

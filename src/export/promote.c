@@ -70,7 +70,7 @@ promote_here(Run *run, Step *step)
 
 	if (load_last_unpublished(run, spec->server, load.table->name) == NULL)
 		return nothing_to_publish(run);
-	warehouse->driver->prepare(warehouse, &load);
+	warehouse->driver->prepare_publish(warehouse, &load);
 	PushCopiedSnapshot(GetTransactionSnapshot());	/* after the tables are locked */
 	result.rows_out = warehouse->driver->publish(warehouse, &load).rows;
 	PopActiveSnapshot();

@@ -55,7 +55,7 @@ typedef struct BigQueryState
 	JsonTape	tape;			/* of JSON */
 } BigQueryState;
 
-static void choose(ColumnEncoder *column, Oid type, int32 typmod);
+static void choose(ColumnEncoder *column, Oid type, int32 typmod, BigQueryKind numeric_type);
 
 /* ---- texts ---- */
 
@@ -349,7 +349,7 @@ encode_array(ColumnEncoder *column, Datum value, StringInfo out)
 	return problem;
 }
 
-/* Fields that are null are left out. */
+/* A field that is null is left out, unless that would change it. */
 static const char *
 encode_record(ColumnEncoder *column, Datum value, StringInfo out)
 {
@@ -368,13 +368,13 @@ encode_record(ColumnEncoder *column, Datum value, StringInfo out)
 		ColumnEncoder *field = &state->fields[i];
 		const char *problem;
 
-		if (field->name == NULL || nulls[i])
+		if (field->name == NULL || (nulls[i] && field->null_problem == NULL))
 			continue;
 		if (!first)
 			append_char(out, ',');
 		first = false;
 		append_bytes(out, state->labels[i].data, state->labels[i].len);
-		problem = field->encode(field, values[i], out);
+		problem = nulls[i] ? field->null_problem : field->encode(field, values[i], out);
 		if (problem != NULL)
 			return psprintf("has a field \"%s\" that %s", field->name, problem);
 	}
@@ -385,7 +385,7 @@ encode_record(ColumnEncoder *column, Datum value, StringInfo out)
 /* ---- the choice ---- */
 
 static void
-choose_fields(BigQueryState *state)
+choose_fields(BigQueryState *state, const ColumnEncoder *column, BigQueryKind numeric_type)
 {
 	TupleDesc	desc = state->type.fields;
 
@@ -399,7 +399,8 @@ choose_fields(BigQueryState *state)
 		if (attribute->attisdropped)
 			continue;
 		state->fields[i].name = pstrdup(name);
-		choose(&state->fields[i], attribute->atttypid, attribute->atttypmod);
+		state->fields[i].nulls_pass = column->nulls_pass;
+		choose(&state->fields[i], attribute->atttypid, attribute->atttypmod, numeric_type);
 		initStringInfo(&state->labels[i]);
 		json_append_string(&state->labels[i], name, strlen(name));
 		append_char(&state->labels[i], ':');
@@ -466,7 +467,6 @@ choose_scalar(BigQueryState *state)
 			bigquery_json_init(&state->tape, CurrentMemoryContext);
 			return encode_json;
 		case BIGQUERY_RECORD:
-			choose_fields(state);
 			return encode_record;
 		case BIGQUERY_STRING:
 			break;
@@ -475,20 +475,24 @@ choose_scalar(BigQueryState *state)
 }
 
 static void
-choose(ColumnEncoder *column, Oid type, int32 typmod)
+choose(ColumnEncoder *column, Oid type, int32 typmod, BigQueryKind numeric_type)
 {
 	BigQueryState *state = palloc0(sizeof(BigQueryState));
 
 	column->type = type;
 	column->typmod = typmod;
 	column->state = state;
-	state->type = bigquery_type_of(column->name, type, typmod);
+	state->type = bigquery_type_of(column->name, type, typmod, numeric_type);
 	state->last_day = text_day_create();
 	state->scalar = choose_scalar(state);
+	if (state->type.kind == BIGQUERY_RECORD)
+		choose_fields(state, column, numeric_type);
 	column->encode = state->scalar;
 	if (state->type.repeated)
 	{
 		column->encode = encode_array;
+		if (!column->nulls_pass)
+			column->null_problem = "is null, which BigQuery would make an empty array";
 		get_typlenbyvalalign(state->type.type, &state->length, &state->by_value, &state->align);
 	}
 }
@@ -497,5 +501,12 @@ void
 bigquery_ndjson_choose(ColumnEncoder *column, Form_pg_attribute attribute)
 {
 	column->name = pstrdup(NameStr(attribute->attname));
-	choose(column, attribute->atttypid, attribute->atttypmod);
+	choose(column, attribute->atttypid, attribute->atttypmod, BIGQUERY_BIGNUMERIC);
+}
+
+void
+bigquery_ndjson_choose_string(ColumnEncoder *column, Form_pg_attribute attribute)
+{
+	column->name = pstrdup(NameStr(attribute->attname));
+	choose(column, attribute->atttypid, attribute->atttypmod, BIGQUERY_STRING);
 }

@@ -58,13 +58,14 @@ typmod_precision(int32 typmod)
 }
 
 static void
-choose_numeric(BigQueryType *result)
+choose_numeric(BigQueryType *result, BigQueryKind numeric_type)
 {
 	int			integers;
 
-	result->kind = BIGQUERY_BIGNUMERIC;
+	result->kind = numeric_type;
 	if (result->typmod < (int32) VARHDRSZ)
 		return;
+	result->kind = BIGQUERY_BIGNUMERIC;
 	result->scale = Max(typmod_scale(result->typmod), 0);
 	integers = Max(typmod_precision(result->typmod) - typmod_scale(result->typmod), 0);
 	result->precision = integers + result->scale;
@@ -88,7 +89,7 @@ refuse_type(const char *column, const BigQueryType *type, const char *hint)
 }
 
 static void
-choose_scalar(const char *column, BigQueryType *result)
+choose_scalar(const char *column, BigQueryType *result, BigQueryKind numeric_type)
 {
 	char		typtype = get_typtype(result->type);
 
@@ -99,7 +100,7 @@ choose_scalar(const char *column, BigQueryType *result)
 			return;
 		}
 	if (result->type == NUMERICOID)
-		choose_numeric(result);
+		choose_numeric(result, numeric_type);
 	else if (typtype == TYPTYPE_COMPOSITE)
 	{
 		TupleDesc	shared = lookup_rowtype_tupdesc(result->type, result->typmod);
@@ -115,7 +116,7 @@ choose_scalar(const char *column, BigQueryType *result)
 }
 
 BigQueryType
-bigquery_type_of(const char *column, Oid type, int32 typmod)
+bigquery_type_of(const char *column, Oid type, int32 typmod, BigQueryKind numeric_type)
 {
 	BigQueryType result = {.typmod = typmod};
 	Oid			element;
@@ -130,6 +131,6 @@ bigquery_type_of(const char *column, Oid type, int32 typmod)
 			refuse_type(column, &result, "BigQuery has no arrays of arrays: make a composite type "
 						"with the inner array as its field, or cast to jsonb.");
 	}
-	choose_scalar(column, &result);
+	choose_scalar(column, &result, numeric_type);
 	return result;
 }

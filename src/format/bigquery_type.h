@@ -41,9 +41,11 @@ typedef struct BigQueryType
 } BigQueryType;
 
 /*
- * The type for a column.  Throws 0A000 when there is none, naming the column and a way out.
+ * The type for a column; "numeric_type" is that of a numeric whose precision is not declared,
+ * BIGNUMERIC or STRING.  Throws 0A000 when there is none, naming the column and a way out.
  */
-extern BigQueryType bigquery_type_of(const char *column, Oid type, int32 typmod);
+extern BigQueryType bigquery_type_of(const char *column, Oid type, int32 typmod,
+									 BigQueryKind numeric_type);
 
 /* As the API spells it: "INTEGER", "BIGNUMERIC" … */
 extern const char *bigquery_kind_name(BigQueryKind kind);

@@ -33,6 +33,8 @@ struct ColumnEncoder
 	const char *name;			/* as in the file */
 	Oid			type;
 	int32		typmod;
+	bool		nulls_pass;		/* set before: null may be written where its reader would change it */
+	const char *null_problem;	/* why null may not be written, a clause as above; NULL: it may */
 	void	   *state;			/* the encoder's own */
 };
 
@@ -49,7 +51,11 @@ extern void csv_choose(ColumnEncoder *column, Form_pg_attribute attribute);
 /* Appends a text as a field of CSV: in quotes where it must. */
 extern void csv_append(StringInfo out, const char *bytes, size_t length);
 
-/* The encoder with the texts that BigQuery's load jobs read without loss; checks each value. */
+/*
+ * The encoders with the texts that BigQuery's load jobs read without loss; they check each value.
+ * A numeric whose precision is not declared is BIGNUMERIC, or STRING with the second one.
+ */
 extern void bigquery_ndjson_choose(ColumnEncoder *column, Form_pg_attribute attribute);
+extern void bigquery_ndjson_choose_string(ColumnEncoder *column, Form_pg_attribute attribute);
 
 #endif

@@ -135,7 +135,7 @@ check_read(Jsonb *spec)
 	if (check->name == NULL)
 		check->name = check_default_name(rule);
 	spec_check_name(check->name, "check");
-	check->relation = psprintf("%s.%s", relation->schemaname, relation->relname);
+	check->relation = tree_relation_text(relation->schemaname, relation->relname);
 	check->of_load = at != NULL;
 	check->target = at != NULL ? psprintf("%s%s", check->relation, at) : check->relation;
 	what = psprintf("check \"%s\"", check->name);

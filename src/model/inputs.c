@@ -21,6 +21,7 @@
 
 #include "model/execute.h"
 #include "model/parse.h"
+#include "model/tree.h"
 
 typedef struct InputsContext
 {
@@ -64,7 +65,7 @@ add_relation(RangeTblEntry *entry, InputsContext *context)
 	if (strcmp(schema, RAW_SCHEMA) == 0)
 		add_name(context, psprintf("source:%s", name));
 	else
-		add_name(context, psprintf("%s.%s", schema, name));
+		add_name(context, tree_relation_text(schema, name));
 	if (entry->relkind != RELKIND_VIEW)
 		return;
 	context->depth++;

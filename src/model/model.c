@@ -63,7 +63,7 @@ model_spec_read(Jsonb *spec)
 
 	model->what = "a model";
 	target = tree_relation(spec_text_required(spec, "target", model->what));
-	model->target = psprintf("%s.%s", target->schemaname, target->relname);
+	model->target = tree_relation_text(target->schemaname, target->relname);
 	model->what = psprintf("model \"%s\"", model->target);
 	model->query = spec_text_required(spec, "query", model->what);
 	strategy = spec_choice(spec, "strategy", strategies, lengthof(strategies), "table",

@@ -203,6 +203,36 @@ tree_sort(Node *value, SortByDir direction)
 	return sort;
 }
 
+static void
+put_name(StringInfo out, const char *name)
+{
+	bool		plain = *name != '\0';
+
+	for (const char *at = name; *at != '\0'; at++)
+		plain = plain && (*at < 'A' || *at > 'Z') && strchr("\". \t\n\r\f\v", *at) == NULL;
+	if (plain)
+	{
+		appendStringInfoString(out, name);
+		return;
+	}
+	appendStringInfoChar(out, '"');
+	for (const char *at = name; *at != '\0'; at++)
+		appendStringInfo(out, *at == '"' ? "\"\"" : "%c", *at);
+	appendStringInfoChar(out, '"');
+}
+
+char *
+tree_relation_text(const char *schema, const char *name)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	put_name(&out, schema);
+	appendStringInfoChar(&out, '.');
+	put_name(&out, name);
+	return out.data;
+}
+
 RangeVar *
 tree_relation(const char *qualified_name)
 {

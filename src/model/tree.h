@@ -50,4 +50,7 @@ extern SortBy *tree_sort(Node *value, SortByDir direction);
 /* "schema.table" as stored in a definition; throws 22023 when it is not of that form. */
 extern RangeVar *tree_relation(const char *qualified_name);
 
+/* The name as tree_relation() reads it: quoted where it would be folded or taken apart. */
+extern char *tree_relation_text(const char *schema, const char *name);
+
 #endif

@@ -39,6 +39,15 @@ store_open(Connection *connection, StoreArea area, MemoryContext owner)
 }
 
 bool
+store_is_behind(const Connection *connection)
+{
+	for (int i = 0; i < lengthof(drivers); i++)
+		if (strcmp(connection->wrapper, drivers[i]->wrapper) == 0)
+			return true;
+	return false;
+}
+
+bool
 store_name_is_valid(const char *name)
 {
 	const char *segment = name;

@@ -100,6 +100,9 @@ struct Store
  */
 extern Store *store_open(Connection *connection, StoreArea area, MemoryContext owner);
 
+/* Is an object store behind the connection? */
+extern bool store_is_behind(const Connection *connection);
+
 /* May this be an object's name? */
 extern bool store_name_is_valid(const char *name);
 

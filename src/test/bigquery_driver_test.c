@@ -41,6 +41,7 @@ static Jsonb *
 shown(const WarehouseResult *result)
 {
 	static const char *const outcomes[] = {"done", "unknown", "failed"};
+	static const char *const gaps[] = {"none", "staging", "rows"};
 	StringInfoData out;
 	ListCell   *cell;
 	const char *separator = "";
@@ -51,6 +52,8 @@ shown(const WarehouseResult *result)
 					 outcomes[result->outcome], result->rows, result->bytes_billed,
 					 result->retry ? "true" : "false", unpack_sql_state(result->sqlstate));
 	escape_json(&out, result->problem != NULL ? result->problem : "");
+	if (result->gap != WAREHOUSE_GAP_NONE)
+		appendStringInfo(&out, ",\"gap\":\"%s\"", gaps[result->gap]);
 	appendStringInfoString(&out, ",\"job\":");
 	escape_json(&out, result->job != NULL ? result->job : "");
 	appendStringInfoString(&out, ",\"values\":[");
@@ -96,11 +99,11 @@ dataops_test_bigquery_driver(PG_FUNCTION_ARGS)
 		.table = table,
 		.mode = mode_of(options),
 		.files = test_bigquery_list(options, "files"),
+		.whole = json_value_bool(options, "whole", true),
 		.reset = json_value_bool(options, "reset", false)
 	};
 
 	wait_interactive(memory, WAIT_LIMIT_MS);
-	bigquery_job_limit_ms = json_value_int64(options, "job_limit_ms", WAIT_LIMIT_MS);
 	warehouse = warehouse_bigquery_driver.open(
 		connection_open(text_to_cstring(PG_GETARG_TEXT_PP(0)), GetUserId()), memory);
 	warehouse->driver->check_table(warehouse, table);

@@ -37,9 +37,9 @@ PGDLLEXPORT Datum dataops_test_bigquery_row(PG_FUNCTION_ARGS);
 
 /* ---- values ---- */
 
-/* Runs the query; the encoders of its columns. */
+/* Runs the query; the encoders of its columns.  "nulls_pass" as in row_encoder.h. */
 static ColumnEncoder *
-run_query(text *query)
+run_query(text *query, bool nulls_pass)
 {
 	ColumnEncoder *columns;
 
@@ -48,7 +48,10 @@ run_query(text *query)
 		elog(ERROR, "not a query");
 	columns = palloc0(SPI_tuptable->tupdesc->natts * sizeof(ColumnEncoder));
 	for (int i = 0; i < SPI_tuptable->tupdesc->natts; i++)
+	{
+		columns[i].nulls_pass = nulls_pass;
 		bigquery_ndjson_choose(&columns[i], TupleDescAttr(SPI_tuptable->tupdesc, i));
+	}
 	return columns;
 }
 
@@ -62,7 +65,7 @@ encode_value(ColumnEncoder *column, uint64 row, int number, const char **problem
 	StringInfoData out;
 
 	initStringInfo(&out);
-	*problem = is_null ? NULL : column->encode(column, value, &out);
+	*problem = is_null ? column->null_problem : column->encode(column, value, &out);
 	return is_null || *problem != NULL ? NULL : append_ended(&out, 0);
 }
 
@@ -73,7 +76,7 @@ dataops_test_bigquery_encode(PG_FUNCTION_ARGS)
 	ColumnEncoder *columns;
 
 	InitMaterializedSRF(fcinfo, 0);
-	columns = run_query(PG_GETARG_TEXT_PP(0));
+	columns = run_query(PG_GETARG_TEXT_PP(0), PG_GETARG_BOOL(1));
 	for (uint64 row = 0; row < SPI_tuptable->numvals; row++)
 		for (int i = 0; i < SPI_tuptable->tupdesc->natts; i++)
 		{
@@ -97,7 +100,7 @@ Datum
 dataops_test_bigquery_lines(PG_FUNCTION_ARGS)
 {
 	MemoryContext memory = CurrentMemoryContext;
-	ColumnEncoder *columns = run_query(PG_GETARG_TEXT_PP(0));
+	ColumnEncoder *columns = run_query(PG_GETARG_TEXT_PP(0), true);
 	StringInfoData lines;
 	text	   *result;
 
@@ -166,10 +169,13 @@ dataops_test_bigquery_table(PG_FUNCTION_ARGS)
 	WarehouseTable *table = test_bigquery_table(PG_GETARG_OID(0), options);
 	JsonbContainer *existing = json_value_container(options, "existing");
 	static const char *const words[] = {"same", "grows", "conflicts"};
+	const char *numeric = json_value_text(options, "numeric_type", "BIGNUMERIC");
+	BigQueryKind numeric_type = strcmp(numeric, "STRING") == 0 ? BIGQUERY_STRING :
+		BIGQUERY_BIGNUMERIC;
 	StringInfoData out;
 	List	   *fields;
 
-	fields = bigquery_schema_read(table);
+	fields = bigquery_schema_read(table, numeric_type);
 	initStringInfo(&out);
 	appendStringInfoString(&out, "{\"fields\":");
 	if (existing == NULL)

@@ -37,6 +37,7 @@ test_open(Connection *connection, MemoryContext owner)
 
 	warehouse->base.driver = &warehouse_test_driver;
 	warehouse->base.server = pstrdup(connection->server);
+	warehouse->base.choose = parts_choose_but_13;
 	warehouse->stage = pstrdup(option_text(connection->options, "stage", "lake"));
 	warehouse->fault_load = pstrdup(option_text(connection->options, "fault_load", ""));
 	warehouse->fault_publish = pstrdup(option_text(connection->options, "fault_publish", ""));
@@ -153,7 +154,6 @@ test_publish(Warehouse *base, const WarehouseLoad *load)
 const WarehouseDriver warehouse_test_driver = {
 	.wrapper = "dataops_remote_test",
 	.remote = true,
-	.choose = parts_choose_but_13,
 	.open = test_open,
 	.check_table = test_check_table,
 	.load = test_load,

@@ -19,6 +19,7 @@
 
 #include "catalog/load_quota.h"
 #include "core/uuid.h"
+#include "warehouse/bigquery_growth.h"
 #include "warehouse/bigquery_job.h"
 #include "warehouse/bigquery_json_value.h"
 #include "warehouse/bigquery_schema.h"
@@ -47,7 +48,7 @@ driver_check_table(Warehouse *base, const WarehouseTable *table)
 				errcode(ERRCODE_INVALID_NAME),
 				errmsg("BigQuery does not take \"%s\" as the name of a table", table->name),
 				errdetail("It must consist of letters, digits and _."));
-	warehouse->fields = bigquery_schema_read(table);
+	warehouse->fields = bigquery_schema_read(table, warehouse->numeric_type);
 	warehouse->loads_today = load_quota_used(base->server, table->name);
 }
 
@@ -160,34 +161,94 @@ check_limits(Loading *loading, WarehouseResult *result)
 	return false;
 }
 
-/* Makes staging equal to production, which may mean: absent. */
+/* The load cannot begin for what the table lacks; the step loads other rows then. */
 static bool
-reset(Loading *loading, WarehouseResult *result)
+refuse_gap(Loading *loading, WarehouseGap gap, const char *problem, WarehouseResult *result)
+{
+	*result = bigquery_refusal(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+							   psprintf("table \"%s\" %s", loading->load->table->name, problem));
+	result->gap = gap;
+	return false;
+}
+
+/* Makes staging equal to production, which may mean: absent.  *there: as it is then. */
+static bool
+restore_staging(Loading *loading, JsonbContainer **there, WarehouseResult *result)
 {
 	BigQuery   *warehouse = loading->warehouse;
-	const char *table = loading->load->table->name;
-	BigQueryJob job = copy_job(warehouse, loading->load, "reset", SIDE_PRODUCTION);
-	bool		exists;
+	const WarehouseLoad *load = loading->load;
+	BigQueryJob job = copy_job(warehouse, load, "reset", SIDE_PRODUCTION);
+	bool		replaced = load->mode == WAREHOUSE_TRUNCATE;
+	JsonbContainer *production;
 
-	if (!bigquery_table_exists(warehouse, SIDE_PRODUCTION, table, &exists, result))
+	if (!bigquery_table_look(warehouse, SIDE_PRODUCTION, load->table->name, &production, result))
 		return false;
-	if (!exists)
-		return bigquery_table_delete(warehouse, SIDE_STAGING, table, result);
+	if (production != NULL && !load->reset && !replaced)
+		return refuse_gap(loading, WAREHOUSE_GAP_STAGING, "has gone from the staging dataset", result);
+	if (production == NULL && !load->whole && !replaced)
+		return refuse_gap(loading, WAREHOUSE_GAP_ROWS, "has gone, and with it the rows of former loads",
+						  result);
+	if (production == NULL)
+	{
+		bool		absent = *there == NULL;
+
+		*there = NULL;
+		return absent ||
+			bigquery_table_delete(warehouse, SIDE_STAGING, load->table->name, result);
+	}
 	*result = bigquery_job_run(warehouse, &job);
-	return result->outcome == WAREHOUSE_DONE;
+	return result->outcome == WAREHOUSE_DONE &&
+		bigquery_table_look(warehouse, SIDE_STAGING, load->table->name, there, result);
+}
+
+/* What "there" is, the table with its rows, must be what changed rows can be merged into. */
+static bool
+check_columns(Loading *loading, JsonbContainer *there, WarehouseResult *result)
+{
+	const WarehouseLoad *load = loading->load;
+	JsonbContainer *existing = json_path_container(there, "schema.fields");
+	ListCell   *cell;
+	StringInfoData ignored;
+	char	   *problem;
+
+	if (existing == NULL || load->mode != WAREHOUSE_MERGE)
+		return true;
+	foreach(cell, load->table->key)
+		if (!bigquery_has_field(existing, lfirst(cell)))
+		{
+			*result = bigquery_refusal(ERRCODE_INVALID_TABLE_DEFINITION,
+									   psprintf("table \"%s\" has no column \"%s\", which is in the "
+												"key: its rows could not be told apart; rename the "
+												"column there, or drop the table", load->table->name,
+												(char *) lfirst(cell)));
+			return false;
+		}
+	initStringInfo(&ignored);
+	if (load->whole || bigquery_schema_compare(existing, loading->warehouse->fields, &ignored,
+											   &problem) != SCHEMA_GROWS)
+		return true;
+	return refuse_gap(loading, WAREHOUSE_GAP_ROWS, "lacks columns whose values are in all rows", result);
 }
 
 /* Everything before the job that fills the staging table. */
 static bool
 prepare(Loading *loading, WarehouseResult *result)
 {
+	BigQuery   *warehouse = loading->warehouse;
 	const WarehouseLoad *load = loading->load;
+	const char *name = load->table->name;
+	JsonbContainer *there;
 
-	return check_limits(loading, result) &&
-		bigquery_dataset_ensure(loading->warehouse, SIDE_STAGING, result) &&
-		(!load->reset || load->mode == WAREHOUSE_TRUNCATE || reset(loading, result)) &&
-		bigquery_table_ensure(loading->warehouse, load->table, loading->target,
-							  &loading->layout, result);
+	if (!check_limits(loading, result) ||
+		!bigquery_dataset_ensure(warehouse, SIDE_STAGING, result) ||
+		!bigquery_table_look(warehouse, SIDE_STAGING, name, &there, result))
+		return false;
+	if ((there == NULL || (load->reset && load->mode != WAREHOUSE_TRUNCATE)) &&
+		!restore_staging(loading, &there, result))
+		return false;
+	return (there == NULL || check_columns(loading, there, result)) &&
+		bigquery_table_ensure(warehouse, load->table, loading->target, there, &loading->layout,
+							  result);
 }
 
 static WarehouseResult
@@ -452,7 +513,6 @@ static const WarehouseProbe probes[] = {
 const WarehouseDriver warehouse_bigquery_driver = {
 	.wrapper = "dataops_bigquery",
 	.remote = true,
-	.choose = bigquery_ndjson_choose,
 	.open = driver_open,
 	.check_table = driver_check_table,
 	.load = driver_load,

@@ -17,6 +17,7 @@
 #include "core/url.h"
 
 #define PROBLEM_MAX		1000
+#define JOB_TIMEOUT_MS	(6 * 60 * 60 * 1000)	/* after which BigQuery ends jobs itself */
 
 BigQuery *
 bigquery_open(Connection *connection, MemoryContext owner)
@@ -35,6 +36,11 @@ bigquery_open(Connection *connection, MemoryContext owner)
 	warehouse->location = pstrdup(option_text(connection->options, "location", "US"));
 	warehouse->maximum_bytes_billed =
 		strtoll(option_text(connection->options, "maximum_bytes_billed", "0"), NULL, 10);
+	warehouse->job_timeout_ms = option_ms(connection->options, "job_timeout", JOB_TIMEOUT_MS);
+	warehouse->numeric_type = pg_strcasecmp(option_text(connection->options, "numeric_type", ""),
+											"string") == 0 ? BIGQUERY_STRING : BIGQUERY_BIGNUMERIC;
+	warehouse->base.choose = warehouse->numeric_type == BIGQUERY_STRING ?
+		bigquery_ndjson_choose_string : bigquery_ndjson_choose;
 	if (strcmp(warehouse->datasets[SIDE_STAGING], dataset) == 0)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),

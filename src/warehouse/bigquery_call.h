@@ -12,6 +12,7 @@
 #include "lib/stringinfo.h"
 #include "utils/jsonb.h"
 
+#include "format/bigquery_type.h"
 #include "google/client.h"
 #include "warehouse/warehouse.h"
 
@@ -24,6 +25,8 @@ typedef struct BigQuery
 	bool		dataset_known[2];	/* it is there, and in our location */
 	char	   *location;
 	int64		maximum_bytes_billed;	/* of one query; 0: no limit */
+	int			job_timeout_ms; /* after which a job is cancelled */
+	BigQueryKind numeric_type;	/* of a numeric whose precision is not declared */
 	List	   *fields;			/* BigQueryField *, of the table that was checked last */
 	int64		loads_today;	/* into it */
 } BigQuery;

@@ -143,6 +143,16 @@ compare_fields(Comparison *comparison, JsonbContainer *existing, List *wanted, c
 	appendStringInfoChar(comparison->out, ']');
 }
 
+bool
+bigquery_has_field(JsonbContainer *existing, const char *name)
+{
+	for (uint32 i = 0; i < JsonContainerSize(existing); i++)
+		if (pg_strcasecmp(json_value_text(json_element_container(existing, i), "name", ""),
+						  name) == 0)
+			return true;
+	return false;
+}
+
 SchemaDifference
 bigquery_schema_compare(JsonbContainer *existing, List *wanted, StringInfo out, char **problem)
 {

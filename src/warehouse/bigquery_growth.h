@@ -20,6 +20,9 @@ typedef enum SchemaDifference
 	SCHEMA_CONFLICTS			/* a field is there with another type */
 } SchemaDifference;
 
+/* Is there a field of the name? */
+extern bool bigquery_has_field(JsonbContainer *existing, const char *name);
+
 /*
  * Compares the fields that are there ("existing", an array, as the API gave them) with those
  * wanted (BigQueryField *).  "out" gets the fields to have: the existing ones as they are, then

@@ -25,8 +25,6 @@
 #define NUMBERS_PER_CALL	4
 #define NUMBERS_MAX			50
 
-int			bigquery_job_limit_ms = 6 * 60 * 60 * 1000;
-
 /* One job under way. */
 typedef struct Following
 {
@@ -71,10 +69,11 @@ insert_job(Following *following)
 		.method = "POST",
 		.path = "jobs",
 		.body = psprintf("{\"jobReference\":{\"projectId\":\"%s\",\"jobId\":\"%s\","
-						 "\"location\":\"%s\"},\"configuration\":{%s,\"labels\":"
-						 "{\"dataops\":\"%s\",\"dataops_work\":\"%s\"}}}",
+						 "\"location\":\"%s\"},\"configuration\":{%s,\"jobTimeoutMs\":\"%d\","
+						 "\"labels\":{\"dataops\":\"%s\",\"dataops_work\":\"%s\"}}}",
 						 warehouse->project, following->id, warehouse->location,
-						 following->job->configuration, following->job->what, following->digest)
+						 following->job->configuration, warehouse->job_timeout_ms,
+						 following->job->what, following->digest)
 	};
 
 	return bigquery_call(warehouse, &insert);
@@ -250,11 +249,18 @@ poll(Following *following, int limit_ms, BigQueryReply *reply)
 static WarehouseResult
 stop_job(Following *following)
 {
+	BigQuery   *warehouse = following->warehouse;
 	BigQueryReply reply = cancel_job(following);
+	WarehouseResult result;
 
-	if (poll(following, Min(CANCEL_LIMIT_MS, bigquery_job_limit_ms), &reply) == POLL_DONE)
-		return job_done(following, reply.json);
-	return unknown(following, NULL);
+	if (poll(following, Min(CANCEL_LIMIT_MS, warehouse->job_timeout_ms), &reply) != POLL_DONE)
+		return unknown(following, NULL);
+	result = job_done(following, reply.json);
+	if (result.outcome == WAREHOUSE_FAILED)
+		result.problem = psprintf("job \"%s\" did not end within %d s, the job_timeout of connection "
+								  "\"%s\", and was cancelled", following->id,
+								  warehouse->job_timeout_ms / 1000, warehouse->base.server);
+	return result;
 }
 
 /*
@@ -264,13 +270,14 @@ stop_job(Following *following)
 static bool
 follow(Following *following, bool sure, WarehouseResult *result)
 {
+	int			limit_ms = following->warehouse->job_timeout_ms;
 	BigQueryReply reply;
-	PollEnd		end = poll(following, bigquery_job_limit_ms, &reply);
+	PollEnd		end = poll(following, limit_ms, &reply);
 
 	for (int look = 1; end == POLL_ABSENT && sure && look < LOOKS_AFTER_409; look++)
 	{
 		latch_sleep(FIRST_DELAY_MS << look);
-		end = poll(following, bigquery_job_limit_ms, &reply);
+		end = poll(following, limit_ms, &reply);
 	}
 	if (end == POLL_ABSENT)
 		return false;

@@ -24,9 +24,6 @@ typedef struct BigQueryJob
 	bool		anew;			/* a call begins anew after whatever made former ones fail */
 } BigQueryJob;
 
-/* How long a job may take before it is cancelled; BigQuery's own limit is six hours. */
-extern int	bigquery_job_limit_ms;
-
 /*
  * Looks for the job and follows what there is to its end.  False: there is none, or all have
  * definitely failed for reasons that pass (any, with "anew"); *number is the next one to use.

@@ -60,16 +60,24 @@ check_name(const char *name)
 									   reserved_prefixes[i]));
 }
 
-static List *read_fields(TupleDesc columns, char **comments, int depth);
+/* Reading of one table. */
+typedef struct SchemaReader
+{
+	BigQueryKind numeric_type;
+	int			depth;			/* of the record in hand */
+} SchemaReader;
+
+static List *read_fields(SchemaReader *reader, TupleDesc columns, char **comments);
 
 static BigQueryField *
-read_field(Form_pg_attribute attribute, const char *comment, int depth)
+read_field(SchemaReader *reader, Form_pg_attribute attribute, const char *comment)
 {
 	BigQueryField *field = palloc0(sizeof(BigQueryField));
 	BigQueryType type;
 
 	field->name = pstrdup(NameStr(attribute->attname));
-	type = bigquery_type_of(field->name, attribute->atttypid, attribute->atttypmod);
+	type = bigquery_type_of(field->name, attribute->atttypid, attribute->atttypmod,
+							reader->numeric_type);
 	field->description = comment == NULL ? NULL :
 		pnstrdup(comment, pg_mbcliplen(comment, strlen(comment), DESCRIPTION_MAX));
 	field->kind = type.kind;
@@ -77,16 +85,16 @@ read_field(Form_pg_attribute attribute, const char *comment, int depth)
 	field->precision = type.precision;
 	field->scale = type.scale;
 	if (type.kind == BIGQUERY_RECORD)
-		field->fields = read_fields(type.fields, NULL, depth + 1);
+		field->fields = read_fields(reader, type.fields, NULL);
 	return field;
 }
 
 static List *
-read_fields(TupleDesc columns, char **comments, int depth)
+read_fields(SchemaReader *reader, TupleDesc columns, char **comments)
 {
 	List	   *fields = NIL;
 
-	if (depth > NESTING_MAX)
+	if (++reader->depth > NESTING_MAX)
 		ereport(ERROR,
 				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				errmsg("BigQuery takes records nested at most %d deep", NESTING_MAX));
@@ -100,9 +108,10 @@ read_fields(TupleDesc columns, char **comments, int depth)
 		check_name(name);
 		if (bigquery_find_field(fields, name) != NULL)
 			refuse_name(name, "Another column's name differs in letter case only.");
-		fields = lappend(fields, read_field(attribute, comments != NULL ? comments[i] : NULL,
-											depth));
+		fields = lappend(fields, read_field(reader, attribute,
+											comments != NULL ? comments[i] : NULL));
 	}
+	reader->depth--;
 	return fields;
 }
 
@@ -159,9 +168,10 @@ check_uses(const WarehouseTable *table, List *fields)
 }
 
 List *
-bigquery_schema_read(const WarehouseTable *table)
+bigquery_schema_read(const WarehouseTable *table, BigQueryKind numeric_type)
 {
-	List	   *fields = read_fields(table->columns, table->comments, 1);
+	SchemaReader reader = {.numeric_type = numeric_type};
+	List	   *fields = read_fields(&reader, table->columns, table->comments);
 
 	if (fields == NIL)
 		ereport(ERROR,

@@ -31,9 +31,10 @@ typedef struct BigQueryField
 /*
  * The table's columns (BigQueryField *), in CurrentMemoryContext.  Throws unless such a table can
  * be made: 0A000 for types, 42602 for names, 42703 for columns that key, partition_by or
- * cluster_by name and that are not there.  Needs a transaction.
+ * cluster_by name and that are not there.  "numeric_type" as in bigquery_type_of().  Needs a
+ * transaction.
  */
-extern List *bigquery_schema_read(const WarehouseTable *table);
+extern List *bigquery_schema_read(const WarehouseTable *table, BigQueryKind numeric_type);
 
 /* Of created_at and updated_at, which a merge keeps, those that are no fields: char *. */
 extern List *bigquery_missing_times(List *fields);

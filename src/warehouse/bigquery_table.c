@@ -123,21 +123,38 @@ table_body(const BigQuery *warehouse, const WarehouseTable *table, List *fields)
 	return out.data;
 }
 
-/* The table as it is, made by "body" when it was absent. */
-static BigQueryReply
-get_or_insert(BigQuery *warehouse, const char *name, const char *body)
+bool
+bigquery_table_look(BigQuery *warehouse, WarehouseSide side, const char *name,
+					JsonbContainer **there, WarehouseResult *result)
 {
-	BigQueryReply reply = get_table(warehouse, SIDE_STAGING, name);
+	BigQueryReply reply = get_table(warehouse, side, name);
+
+	*there = bigquery_answered(&reply) ? reply.json : NULL;
+	if (*there != NULL || reply.status == 404)
+		return true;
+	*result = bigquery_problem(&reply, psprintf("could not look at table \"%s\"", name));
+	return false;
+}
+
+/* Makes the table on the staging side; *there is as it is then, whoever was faster. */
+static bool
+make_table(BigQuery *warehouse, const char *name, const char *body, JsonbContainer **there,
+		   WarehouseResult *result)
+{
 	BigQueryCall insert = {
 		.method = "POST",
 		.path = psprintf("datasets/%s/tables", warehouse->datasets[SIDE_STAGING]),
 		.body = body
 	};
+	BigQueryReply reply = bigquery_call(warehouse, &insert);
 
-	if (reply.status != 404)
-		return reply;
-	reply = bigquery_call(warehouse, &insert);
-	return reply.status == 409 ? get_table(warehouse, SIDE_STAGING, name) : reply;
+	if (reply.status == 409)
+		reply = get_table(warehouse, SIDE_STAGING, name);
+	*there = reply.json;
+	if (bigquery_answered(&reply))
+		return true;
+	*result = bigquery_problem(&reply, psprintf("could not make table \"%s\"", name));
+	return false;
 }
 
 /* The table's partitioning cannot be changed, so one that was asked for must be the one there. */
@@ -185,26 +202,22 @@ grow(BigQuery *warehouse, const WarehouseTable *table, const char *fields, Wareh
 
 bool
 bigquery_table_ensure(BigQuery *warehouse, const WarehouseTable *table, List *fields,
-					  BigQueryLayout *layout, WarehouseResult *result)
+					  JsonbContainer *there, BigQueryLayout *layout, WarehouseResult *result)
 {
-	BigQueryReply reply = get_or_insert(warehouse, table->name,
-										table_body(warehouse, table, fields));
 	JsonbContainer *existing;
 	StringInfoData all,
 				kept;
 	char	   *problem;
 	SchemaDifference difference;
 
-	if (!bigquery_answered(&reply))
-	{
-		*result = bigquery_problem(&reply, psprintf("could not make table \"%s\"", table->name));
+	if (there == NULL && !make_table(warehouse, table->name, table_body(warehouse, table, fields),
+									 &there, result))
 		return false;
-	}
-	if (!check_partitioning(reply.json, table, result))
+	if (!check_partitioning(there, table, result))
 		return false;
 	initStringInfo(&all);
 	initStringInfo(&kept);
-	existing = json_path_container(reply.json, "schema.fields");
+	existing = json_path_container(there, "schema.fields");
 	if (existing == NULL)
 		bigquery_put_fields(&all, fields);
 	difference = existing == NULL ? SCHEMA_GROWS :
@@ -217,8 +230,8 @@ bigquery_table_ensure(BigQuery *warehouse, const WarehouseTable *table, List *fi
 	}
 	if (difference == SCHEMA_GROWS && !grow(warehouse, table, all.data, result))
 		return false;
-	keep_layout(&kept, reply.json, "timePartitioning");
-	keep_layout(&kept, reply.json, "clustering");
+	keep_layout(&kept, there, "timePartitioning");
+	keep_layout(&kept, there, "clustering");
 	layout->fields = all.data;
 	layout->layout = kept.data;
 	return true;
@@ -229,29 +242,13 @@ bigquery_side_ensure(BigQuery *warehouse, const char *name, List *fields, Wareho
 {
 	TimestampTz expires = GetCurrentTimestamp() + SIDE_TABLE_DAYS * USECS_PER_DAY;
 	int64		epoch = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (USECS_PER_DAY / 1000);
+	JsonbContainer *there;
 	StringInfoData body;
-	BigQueryReply reply;
 
 	put_new_table(&body, warehouse, name, fields);
 	appendStringInfo(&body, ",\"expirationTime\":\"" INT64_FORMAT "\"}", expires / 1000 + epoch);
-	reply = get_or_insert(warehouse, name, body.data);
-	if (bigquery_answered(&reply))
-		return true;
-	*result = bigquery_problem(&reply, psprintf("could not make table \"%s\"", name));
-	return false;
-}
-
-bool
-bigquery_table_exists(BigQuery *warehouse, WarehouseSide side, const char *name, bool *exists,
-					  WarehouseResult *result)
-{
-	BigQueryReply reply = get_table(warehouse, side, name);
-
-	*exists = bigquery_answered(&reply);
-	if (*exists || reply.status == 404)
-		return true;
-	*result = bigquery_problem(&reply, psprintf("could not look at table \"%s\"", name));
-	return false;
+	return bigquery_table_look(warehouse, SIDE_STAGING, name, &there, result) &&
+		(there != NULL || make_table(warehouse, name, body.data, &there, result));
 }
 
 bool

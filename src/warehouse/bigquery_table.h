@@ -25,16 +25,18 @@ extern bool bigquery_dataset_ensure(BigQuery *warehouse, WarehouseSide side,
 /* The same of one that has to be there already. */
 extern bool bigquery_dataset_find(BigQuery *warehouse, WarehouseSide side, WarehouseResult *result);
 
-/* The staging table, with all "fields" (BigQueryField *). */
+/* The table as the API describes it; NULL: there is none. */
+extern bool bigquery_table_look(BigQuery *warehouse, WarehouseSide side, const char *name,
+								JsonbContainer **there, WarehouseResult *result);
+
+/* The staging table, with all "fields" (BigQueryField *); "there": as it was looked at. */
 extern bool bigquery_table_ensure(BigQuery *warehouse, const WarehouseTable *table, List *fields,
-								  BigQueryLayout *layout, WarehouseResult *result);
+								  JsonbContainer *there, BigQueryLayout *layout,
+								  WarehouseResult *result);
 
 /* A table "name" on the staging side with these fields, which removes itself. */
 extern bool bigquery_side_ensure(BigQuery *warehouse, const char *name, List *fields,
 								 WarehouseResult *result);
-
-extern bool bigquery_table_exists(BigQuery *warehouse, WarehouseSide side, const char *name,
-								  bool *exists, WarehouseResult *result);
 
 extern bool bigquery_table_delete(BigQuery *warehouse, WarehouseSide side, const char *name,
 								  WarehouseResult *result);

@@ -170,25 +170,6 @@ ensure_table(RangeVar *name, const WarehouseLoad *load)
 	return change;
 }
 
-static bool
-postgres_prepare(Warehouse *warehouse, const WarehouseLoad *load)
-{
-	TableChange change = ensure_table(side_table(warehouse, load->table, SIDE_STAGING), load);
-
-	if (!warehouse->one_sided)
-		ensure_table(side_table(warehouse, load->table, SIDE_PRODUCTION), load);
-	return change == TABLE_CREATED ||
-		(change == TABLE_EXTENDED && load->mode == WAREHOUSE_MERGE);
-}
-
-/* ---- rows ---- */
-
-static uint64
-execute(void *statement)
-{
-	return tree_execute_under(GetActiveSnapshot(), statement, "dataops load", NULL, NULL);
-}
-
 static List *
 column_names(TupleDesc desc)
 {
@@ -198,6 +179,77 @@ column_names(TupleDesc desc)
 		if (!TupleDescAttr(desc, i)->attisdropped && !TupleDescAttr(desc, i)->attgenerated)
 			names = lappend(names, pstrdup(NameStr(TupleDescAttr(desc, i)->attname)));
 	return names;
+}
+
+/* Those columns of "into" that "from" has as well. */
+static List *
+shared_columns(RangeVar *from, RangeVar *into)
+{
+	Relation	target = table_openrv(into, AccessShareLock);
+	List	   *names = column_names(RelationGetDescr(target));
+	Oid			source = RangeVarGetRelid(from, NoLock, false);
+	List	   *shared = NIL;
+	ListCell   *cell;
+
+	foreach(cell, names)
+		if (get_attnum(source, lfirst(cell)) != InvalidAttrNumber)
+			shared = lappend(shared, lfirst(cell));
+	table_close(target, NoLock);
+	return shared;
+}
+
+/* Both tables are locked.  What came to the staging side and was not published yet is lost. */
+static void
+restore_staging(Warehouse *warehouse, const WarehouseLoad *load)
+{
+	RangeVar   *from = side_table(warehouse, load->table, SIDE_PRODUCTION);
+	RangeVar   *into = side_table(warehouse, load->table, SIDE_STAGING);
+	RowSource	rows = {.alias = ROWS_ALIAS, .columns = shared_columns(from, into)};
+
+	rows.from = aliased(from, ROWS_ALIAS);
+	tree_execute((Node *) statement_insert(into, &rows), "dataops load", NULL, NULL);
+}
+
+static WarehouseGap
+postgres_prepare(Warehouse *warehouse, const WarehouseLoad *load)
+{
+	bool		merged = load->mode == WAREHOUSE_MERGE;
+	TableChange staging = ensure_table(side_table(warehouse, load->table, SIDE_STAGING), load);
+	TableChange production = TABLE_CREATED;
+
+	if (!warehouse->one_sided)
+		production = ensure_table(side_table(warehouse, load->table, SIDE_PRODUCTION), load);
+	if (staging == TABLE_CREATED && production != TABLE_CREATED)
+	{
+		if (load->mode != WAREHOUSE_TRUNCATE)
+			restore_staging(warehouse, load);
+		return merged && production == TABLE_EXTENDED ? WAREHOUSE_GAP_ROWS : WAREHOUSE_GAP_STAGING;
+	}
+	return staging == TABLE_CREATED || (merged && staging == TABLE_EXTENDED) ?
+		WAREHOUSE_GAP_ROWS : WAREHOUSE_GAP_NONE;
+}
+
+static void
+postgres_prepare_publish(Warehouse *warehouse, const WarehouseLoad *load)
+{
+	RangeVar   *staging = side_table(warehouse, load->table, SIDE_STAGING);
+
+	if (!OidIsValid(RangeVarGetRelid(staging, NoLock, true)))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("table \"%s.%s\", whose rows are to be published, has gone",
+					   staging->schemaname, staging->relname),
+				errhint("The next run of the load brings them again."));
+	table_close(table_openrv(staging, ShareRowExclusiveLock), NoLock);
+	ensure_table(side_table(warehouse, load->table, SIDE_PRODUCTION), load);
+}
+
+/* ---- rows ---- */
+
+static uint64
+execute(void *statement)
+{
+	return tree_execute_under(GetActiveSnapshot(), statement, "dataops load", NULL, NULL);
 }
 
 /* EXISTS (SELECT FROM other WHERE other.key = "alias".key) */
@@ -274,7 +326,7 @@ postgres_evaluate(Warehouse *warehouse, const WarehouseLoad *load, WarehouseSide
 	return result;
 }
 
-/* With a key only what differs is written, else all rows. */
+/* With a key only what differs is written, else all rows; what only one side has stays its own. */
 static WarehouseResult
 postgres_publish(Warehouse *warehouse, const WarehouseLoad *load)
 {
@@ -284,13 +336,10 @@ postgres_publish(Warehouse *warehouse, const WarehouseLoad *load)
 	bool		merged = load->mode == WAREHOUSE_MERGE;
 	RowSource	rows = {.alias = ROWS_ALIAS, .key = load->table->key};
 	Node	   *gone = NULL;
-	Relation	staging;
 
 	if (warehouse->one_sided)
 		return result;
-	staging = table_openrv(from, AccessShareLock);
-	rows.columns = column_names(RelationGetDescr(staging));
-	table_close(staging, NoLock);
+	rows.columns = shared_columns(from, into);
 	if (merged)
 		gone = (Node *) makeBoolExpr(NOT_EXPR,
 									 list_make1(has_same_key(copyObject(from), into->relname,
@@ -306,6 +355,7 @@ const WarehouseDriver warehouse_postgres_driver = {
 	.open = postgres_open,
 	.check_table = postgres_check_table,
 	.prepare = postgres_prepare,
+	.prepare_publish = postgres_prepare_publish,
 	.load = postgres_load,
 	.evaluate = postgres_evaluate,
 	.publish = postgres_publish

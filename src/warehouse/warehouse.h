@@ -43,6 +43,15 @@ typedef enum WarehouseOutcome
 	WAREHOUSE_FAILED			/* it definitely did not happen; "problem" says why */
 } WarehouseOutcome;
 
+/* What a table lacks that a load of changed rows builds on. */
+typedef enum WarehouseGap
+{
+	WAREHOUSE_GAP_NONE,
+	WAREHOUSE_GAP_STAGING,		/* the staging table is gone, with what was not published yet */
+	WAREHOUSE_GAP_ROWS			/* rows of former loads are on neither side, or a merged table has no
+								 * values yet in a column: all rows are to be loaded */
+} WarehouseGap;
+
 typedef struct WarehouseResult
 {
 	WarehouseOutcome outcome;
@@ -50,6 +59,7 @@ typedef struct WarehouseResult
 	int64		bytes_billed;
 	char	   *job;			/* the warehouse's name of the work; NULL where it has none */
 	char	   *problem;		/* clean; in CurrentMemoryContext */
+	WarehouseGap gap;			/* of a load that FAILED before it began: for this reason alone */
 	bool		retry;			/* may pass by itself */
 	TimestampTz not_before;		/* the warehouse wants no request before that time; 0: any time */
 	int			sqlstate;
@@ -81,6 +91,7 @@ typedef struct WarehouseLoad
 	const char *query;
 	List	   *files;			/* char *: places of objects, gs://… */
 	int64		rows;			/* in the files */
+	bool		whole;			/* they are all rows of the relation, not those that changed */
 	bool		reset;			/* staging holds what was never published: make it equal to
 								 * production first */
 } WarehouseLoad;
@@ -96,7 +107,6 @@ typedef struct WarehouseDriver
 {
 	const char *wrapper;
 	bool		remote;			/* outside of transactions, from files, with types of its own */
-	ChooseEncoder choose;		/* of the files; NULL unless remote */
 	Warehouse  *(*open) (Connection *connection, MemoryContext owner);
 	/*
 	 * Throws unless tables of these columns can be made: in a transaction, without network.  A
@@ -105,10 +115,12 @@ typedef struct WarehouseDriver
 	void		(*check_table) (Warehouse *warehouse, const WarehouseTable *table);
 	/*
 	 * Local only (NULL when remote): makes or extends the tables and keeps other writers out until
-	 * the transaction ends.  True when rows of former loads are not in the table: it is new, or a
-	 * column of a merged one is.  What it throws names the way out.
+	 * the transaction ends.  A staging table that was gone is made equal to production.  Says what
+	 * was lacking, once; what it throws names the way out.
 	 */
-	bool		(*prepare) (Warehouse *warehouse, const WarehouseLoad *load);
+	WarehouseGap (*prepare) (Warehouse *warehouse, const WarehouseLoad *load);
+	/* The same before a publication alone: 55000 when the staging table is gone. */
+	void		(*prepare_publish) (Warehouse *warehouse, const WarehouseLoad *load);
 	/* Makes the staging table, or adds columns to it, and fills it.  Atomic per call. */
 	WarehouseResult (*load) (Warehouse *warehouse, const WarehouseLoad *load);
 	/* Computes expressions (aggregates) over one side, for comparison with the origin. */
@@ -124,6 +136,7 @@ struct Warehouse
 	const WarehouseDriver *driver;
 	char	   *server;
 	bool		one_sided;		/* local only: a load fills production itself */
+	ChooseEncoder choose;		/* remote only: of the files */
 };
 
 /*

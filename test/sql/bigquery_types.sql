@@ -60,6 +60,12 @@ SELECT left(v, 40) FROM encoded($$SELECT (repeat('[', n) || repeat(']', n))::jso
 SELECT encoded($$SELECT '{1,2}'::int[], '{}'::text[], '{a,NULL}'::text[], '{{1,2},{3,4}}'::int[], '[2:3]={1,2}'::int[],
   ARRAY['0001-01-01 BC'::date], ARRAY['{"a": 1}'::jsonb], ARRAY[12.5::numeric(10,2)], '{t,f}'::bool[], ARRAY['a"b']$$);
 
+\echo -- null is another value than an empty array, until it is said to be none
+CREATE TYPE tagged AS (x int, tags text[]);
+SELECT encoded($$SELECT NULL::int[], NULL::text, ROW(1, NULL)::tagged, ROW(1, '{}')::tagged, ARRAY[ROW(1, NULL)::tagged], NULL::tagged$$);
+SELECT coalesce(encoded, 'NO: ' || problem, 'null') FROM dataops._test_bigquery_encode(
+  $$SELECT NULL::int[], ROW(1, NULL)::tagged, ARRAY[ROW(1, NULL)::tagged], '{a,NULL}'::text[]$$, nulls_pass => true);
+
 \echo -- composites and domains
 CREATE DOMAIN price AS numeric(10,2);
 CREATE DOMAIN prices AS price[];
@@ -81,6 +87,10 @@ CREATE TABLE candle (symbol text NOT NULL, open_time timestamptz, price price, v
 ALTER TABLE candle DROP COLUMN gone;
 COMMENT ON COLUMN candle.symbol IS 'what is "traded", Zürich';
 SELECT jsonb_pretty(dataops._test_bigquery_table('candle', '{"key": ["symbol", "open_time"], "partition_by": "open_time", "cluster_by": ["symbol"]}')::jsonb);
+CREATE TYPE weighed AS (name text, weight numeric);
+CREATE TABLE undeclared (n numeric, d numeric(38,10), list numeric[], part weighed);
+SELECT dataops._test_bigquery_table('undeclared');
+SELECT dataops._test_bigquery_table('undeclared', '{"numeric_type": "STRING"}');
 CREATE TABLE names_1 ("1a" int);
 SELECT dataops._test_bigquery_table('names_1');
 CREATE TABLE names_2 ("zürich" int);

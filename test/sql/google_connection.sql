@@ -8,13 +8,17 @@ CREATE SERVER bad FOREIGN DATA WRAPPER dataops_gcs OPTIONS (bucket 'acme', prefi
 CREATE SERVER bad FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'acme');
 CREATE SERVER bad FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'acme', dataset 'mar-ket');
 CREATE SERVER bad FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'acme', dataset 'market', maximum_bytes_billed '1 GB');
+CREATE SERVER bad FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'acme', dataset 'market', job_timeout '7h');
+CREATE SERVER bad FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'acme', dataset 'market', job_timeout 'soon');
+CREATE SERVER bad FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'acme', dataset 'market', numeric_type 'FLOAT');
 CREATE SERVER bad FOREIGN DATA WRAPPER dataops_google OPTIONS (project 'acme');
 CREATE SERVER bad FOREIGN DATA WRAPPER dataops_postgres;
 CREATE SERVER bad FOREIGN DATA WRAPPER dataops_postgres OPTIONS (shema 'published');
 
 \echo == those that are
 CREATE SERVER gc_lake FOREIGN DATA WRAPPER dataops_gcs OPTIONS (bucket 'acme', prefix 'production', staging_prefix 'staging', auth_server 'gc_identity');
-CREATE SERVER gc_bq FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'acme', dataset 'market', staging_dataset 'market_staging', location 'EU', auth_server 'gc_identity');
+CREATE SERVER gc_bq FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'acme', dataset 'market', staging_dataset 'market_staging', location 'EU', auth_server 'gc_identity',
+    job_timeout '30min', numeric_type 'string');
 CREATE SERVER gc_identity FOREIGN DATA WRAPPER dataops_google;
 CREATE SERVER gc_published FOREIGN DATA WRAPPER dataops_postgres OPTIONS (schema 'published');
 

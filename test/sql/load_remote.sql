@@ -64,6 +64,18 @@ CALL dataops.run('lr_merge');
 SELECT * FROM lr.look();
 SELECT * FROM lr.there ORDER BY 1, 2;
 
+-- a check that came after a load was begun: what it compares was not computed, so the load is made anew
+ALTER SERVER lr_wh OPTIONS (SET fault_publish 'before');
+INSERT INTO lr.item VALUES (5, 5, 'e');
+CALL dataops.run('lr_merge');
+SELECT dataops.add_check('lr_merge', 'lr.item@lr_wh', 'matches(max(id))', name => 'late');
+ALTER SERVER lr_wh OPTIONS (SET fault_publish '');
+CALL dataops.run('lr_merge');
+SELECT * FROM lr.look();
+SELECT error FROM dataops.loads WHERE pipeline = 'lr_merge' ORDER BY load_id DESC OFFSET 1 LIMIT 1;
+SELECT * FROM lr.there ORDER BY 1, 2;
+SELECT dataops.drop_check('lr_merge', 'late');
+
 -- refused: the next load begins from what production has
 ALTER SERVER lr_wh OPTIONS (SET fault_load 'refuse');
 UPDATE lr.item SET v = 20 WHERE id = 2;

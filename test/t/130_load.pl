@@ -147,6 +147,22 @@ foreach my $pipeline ('near', 'far', 'later')
 	}
 }
 
+# What a dead process has read says nothing about the rows of the next attempt: neither their number nor whose run they are of.
+app(<<'SQL');
+CREATE TABLE here.swap AS SELECT i AS id FROM generate_series(1, 5) i;
+SELECT dataops.create_pipeline('swap');
+SELECT dataops.add_load('swap', 'here.swap', 'far', mode => 'truncate', stage => 'lake');
+SQL
+foreach my $rows (3, 0)
+{
+	like(through_crash($node, sub { run_pipeline('swap', "SET dataops.fault = 'load_after_open:kill9';") }),
+		qr/server closed the connection|terminat/, 'swap: kill -9 before the files leave');
+	app("DELETE FROM here.swap WHERE id > $rows");
+	unlike(run_pipeline('swap'), qr/ERROR/, "swap: the next run loads $rows rows");
+	is(app(q{SELECT state, rows_in, rows_out FROM dataops.step_runs WHERE pipeline = 'swap' ORDER BY step_run_id DESC LIMIT 1}), "succeeded|$rows|$rows", 'and says so');
+	is(app(q{SELECT count(*) FROM remote_test.line WHERE side = 'production' AND "table" = 'swap'}), $rows, 'they are there');
+}
+
 # Refused for good, and dead before its files were taken away.
 change_rows();
 app(q{ALTER SERVER far OPTIONS (SET fault_load 'refuse')});

@@ -338,15 +338,20 @@ is(operation('publish', 'candle', id => 'internal')->{outcome}, 'failed', 'a pub
 is(operation('publish', 'candle', id => 'internal')->{job}, 'dataops_internal_publish_2', 'can be asked for again');
 is(operation('publish', 'candle', id => 'internal')->{job}, 'dataops_internal_publish_2', 'and happens once');
 
+as_app(q{ALTER SERVER bq OPTIONS (ADD job_timeout '1s')});
 job_fault('on=_stuck_load_1$&do=stuck');
-$result = append('stuck', job_limit_ms => 1000);
+ask('/bq/requests?clear');
+$result = append('stuck');
 is("$result->{outcome} $result->{retry}", 'failed 1', 'a job that does not end is cancelled');
-like($result->{problem}, qr/\(stopped\)/, 'and says so');
+is($result->{problem}, 'job "dataops_stuck_load_1" did not end within 1 s, the job_timeout of connection "bq", and was cancelled', 'and says so');
+is(join(' ', map { $_->{path} } grep { $_->{kind} eq 'job.cancel' } @{ ask('/bq/requests') }), 'jobs/dataops_stuck_load_1/cancel', 'it was, once');
+is((grep { $_->{kind} eq 'job.insert' } @{ ask('/bq/requests?clear') })[0]{body}{configuration}{jobTimeoutMs}, '1000', 'BigQuery knows the limit, should nobody be there to cancel');
 job_fault('on=_deaf_load_1$&do=deaf');
-$result = append('deaf', job_limit_ms => 1000);
+$result = append('deaf');
 is("$result->{outcome} $result->{retry}", 'unknown 1', 'of one that does not stop either nothing is known');
 job_fault('on=_pondering_load_1$&do=unknown');
-$result = append('pondering', job_limit_ms => 1000);
+$result = append('pondering');
+as_app(q{ALTER SERVER bq OPTIONS (DROP job_timeout)});
 is("$result->{outcome} $result->{retry}", 'failed 1', 'a state that is not known counts as running');
 ask('/bq/faults?clear');
 
@@ -432,9 +437,43 @@ is(candles('market_staging.candle'), 'BTC 20.25 22/22; ETH 4.75 22/22;', 'nothin
 append('never', reset => JSON::PP::true);
 is(candles('market_staging.candle'), 'BTC 20.25 22/22; ETH 4.75 22/22;', 'once, too');
 
+# A table that has gone, or has not all columns: nothing is done, and what is to be loaded instead is said.
+begin_case('append');
+ask('/bq/forget?table=market_staging.candle');
+for my $kind (qw(append merge))
+{
+	$result = operation('load', 'candle', id => "lost_$kind", %{ $load{$kind} }, whole => JSON::PP::false);
+	is("$result->{outcome} $result->{gap} $result->{problem}", 'failed staging table "candle" has gone from the staging dataset', "$kind, without the staging table");
+	is(candles('market_staging.candle'), 'absent', 'it is not made');
+	$result = operation('load', 'candle', id => "restored_$kind", %{ $load{$kind} }, whole => JSON::PP::false, reset => JSON::PP::true);
+	is("$result->{outcome} " . candles('market_staging.candle'), "done $answer{$kind}[1]", 'it is made from production');
+	ask('/bq/forget?table=market_staging.candle');
+}
+is(operation('load', 'candle', id => 'lost_truncate', %{ $load{truncate} }, whole => JSON::PP::false)->{outcome}, 'done', 'where rows replace all others, it is made at once');
+is(candles('market_staging.candle'), $answer{truncate}[1], 'and has them');
+is(scalar(grep { $_->{kind} eq 'job.insert' && $_->{body}{configuration}{copy} } @{ ask('/bq/requests') }), 3, 'from production, too: with its layout');
+ask("/bq/forget?table=$_.candle") for qw(market market_staging);
+for my $kind (qw(append merge))
+{
+	$result = operation('load', 'candle', id => "nowhere_$kind", %{ $load{$kind} }, whole => JSON::PP::false);
+	is("$result->{outcome} $result->{gap}", 'failed rows', "$kind, without a table");
+	is(operation('load', 'candle', id => "anywhere_$kind", %{ $load{$kind} })->{outcome}, 'done', 'with all rows it is made');
+	ask('/bq/forget?table=market_staging.candle');
+}
+as_app('CREATE TABLE lacking (id int, v int); ALTER TABLE lacking ADD PRIMARY KEY (id)');
+operation('load', 'lacking', id => 'lacking_1', mode => 'merge', key => ['id'], files => [ file_of('lacking_1', 'SELECT 1 AS id, 1 AS v') ]);
+as_app('ALTER TABLE lacking ADD w int DEFAULT 5');
+$result = operation('load', 'lacking', id => 'lacking_2', mode => 'merge', key => ['id'], whole => JSON::PP::false, files => [ file_of('lacking_2', 'SELECT 2 AS id, 2 AS v, 5 AS w') ]);
+is("$result->{outcome} $result->{gap} $result->{problem}", 'failed rows table "lacking" lacks columns whose values are in all rows', 'a new column of a merged table');
+is(scalar(@{ ask('/bq/tables')->{'test.market_staging.lacking'}{schema}{fields} }), 4, 'it is as it was');
+as_app('ALTER TABLE lacking RENAME id TO ident');
+$result = operation('load', 'lacking', id => 'lacking_3', mode => 'merge', key => ['ident'], files => [ file_of('lacking_3', 'SELECT 2 AS ident, 2 AS v, 5 AS w') ]);
+like("$result->{outcome} $result->{retry} $result->{problem}", qr/^failed 0 table "lacking" has no column "ident", which is in the key: .*; rename the column there, or drop the table$/, 'a key that was renamed');
+
 # No rows.
+begin_case('publish');
 is(operation('load', 'candle', id => 'none', mode => 'append')->{outcome}, 'done', 'no files: nothing to append');
-is(candles('market_staging.candle'), 'BTC 20.25 22/22; ETH 4.75 22/22;', 'nothing has changed');
+is(candles('market_staging.candle'), $before, 'nothing has changed');
 is(operation('load', 'candle', id => 'emptied', mode => 'truncate')->{outcome}, 'done', 'no files: all rows are replaced by none');
 is(candles('market_staging.candle'), '', 'the table is empty');
 

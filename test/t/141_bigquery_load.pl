@@ -97,6 +97,89 @@ as_app(q{UPDATE production.candles SET volume = 1 WHERE symbol = 'ETH'; SELECT d
 run_market();
 is(as_app($there), as_app($here), 'and nothing else went wrong');
 
+# Tables that somebody took away, or that expired: what was loaded before is there again, with the rows that changed since.
+as_app(q{CREATE TABLE production.trades (id int, price int); INSERT INTO production.trades VALUES (1, 1); ALTER TABLE production.candles ADD grade int DEFAULT 5;
+	SELECT dataops.add_load('market', 'production.trades', 'bq', mode => 'append', stage => 'lake')});
+is(start_market(), 'succeeded', 'a new column, which no row was written for');
+is(scalar(grep { $_->{name} eq 'grade' } @{ ask('/bq/tables')->{'test.market.candles'}{schema}{fields} }), 0, 'no row has changed: it does not come');
+as_app(q{UPDATE production.candles SET price = price + 1 WHERE symbol = 'ETH'});
+is(start_market(), 'succeeded', 'with the next row');
+is(as_app(q{SELECT string_agg(DISTINCT r->>'grade', ' ') FROM dataops.bigquery('bq', 'SELECT grade FROM `market.candles`') r}), '5', 'it has come to all of them');
+is(as_app(q{SELECT string_agg(state || ' ' || rows, '; ' ORDER BY id) FROM (SELECT * FROM dataops.load WHERE target = 'candles' ORDER BY id DESC LIMIT 2) l}),
+	'removed 1; done 501', 'by a load of all rows');
+my $trades = q{SELECT string_agg(r->>'id', ' ' ORDER BY (r->>'id')::int) FROM dataops.bigquery('bq', 'SELECT id FROM `market.trades`') r};
+my $created = q{SELECT min(r->>'created_at') FROM dataops.bigquery('bq', 'SELECT created_at FROM `market.candles`') r};
+my $first = as_app($created);
+for my $lost ([ 'market_staging' ], [ 'market' ], [ 'market', 'market_staging' ])
+{
+	my $rows = as_app('SELECT count(*) FROM production.trades');
+
+	for my $dataset (@$lost) { ask("/bq/forget?table=$dataset.$_") for qw(candles trades) }
+	as_app(q{UPDATE production.candles SET price = price + 1 WHERE symbol = 'ETH'; INSERT INTO production.trades SELECT count(*) + 1, 1 FROM production.trades});
+	is(start_market(), 'succeeded', "without the tables of @$lost");
+	is(as_app($there), as_app($here), 'all rows are there');
+	is(as_app($trades), join(' ', 1 .. $rows + 1), 'each once');
+	is(as_app($created) eq $first, @$lost == 1 ? 1 : '', 'with the time of their first coming where that is known');
+}
+ask("/bq/forget?table=$_.candles") for qw(market market_staging);
+as_app(q{UPDATE production.candles SET price = price + 1 WHERE symbol = 'ETH'});
+like(through_crash($node, sub { run_market(q{SET dataops.fault = 'load_before_anew:kill9'; }) }), qr/server closed the connection|terminat/, 'kill -9 when that is known');
+is(start_market(), 'succeeded', 'is of no account');
+is(as_app($there), as_app($here), 'all rows are there');
+is(others(), '', 'and nothing else');
+# So are those that were not published yet.
+as_app(q{SELECT dataops.create_pipeline('later'); CREATE TABLE production.late AS SELECT 1 AS id;
+	SELECT dataops.add_load('later', 'production.late', 'bq', mode => 'append', stage => 'lake', publish => false);
+	CALL dataops.run('later'); SELECT dataops.add_promote('later', 'production.late', 'bq'); CALL dataops.run('later');
+	INSERT INTO production.late VALUES (2); CALL dataops.run('later', steps => '{production.late@bq}')});
+ask('/bq/forget?table=market_staging.late');
+my ($code, $out, $err) = $node->psql($dbname, "CALL dataops.run('later', steps => '{production.late\@bq:promote}')", extra_params => [ '-U', 'app' ]);
+like($err, qr/failed \(notFound\)/, 'what has gone cannot be published');
+as_app(q{SELECT dataops.resume('later'); INSERT INTO production.late VALUES (3); SET client_min_messages = error; CALL dataops.run('later')});
+is(join(' ', map { $_->[0] } @{ ask('/bq/rows?table=market.late') }), '1 2 3', 'it comes with the next load');
+
+# Null arrays, which BigQuery does not have: refused, set aside, or loaded as empty ones, as the load says.
+as_app(q{CREATE TABLE production.tagged (id int, tags text[]); INSERT INTO production.tagged VALUES (1, '{a,b}'), (2, NULL); SELECT dataops.create_pipeline('tagged');
+	SELECT dataops.add_load('tagged', 'production.tagged', 'bq', stage => 'lake', checks => '{matches(count(tags))}')});
+sub run_tagged
+{
+	my ($on_bad_value) = @_;
+	my ($code, $out, $err);
+
+	as_app("SELECT dataops.add_load('tagged', 'production.tagged', 'bq', stage => 'lake', on_bad_value => '$on_bad_value')");
+	($code, $out, $err) = $node->psql($dbname, "SET client_min_messages = error; CALL dataops.run('tagged')", extra_params => [ '-U', 'app' ]);
+	return $err;
+}
+like(run_tagged('refuse'), qr/column "tags" of row 2 is null, which BigQuery would make an empty array/, 'a null array is refused');
+like(as_app(q{SELECT hint FROM dataops.failures WHERE pipeline = 'tagged'}), qr/on_bad_value => 'quarantine' or 'null'/, 'with the ways out');
+like(run_tagged('null'), qr/check "matches_count_tags".*count\(tags\): 1 here, 2 there/, 'where it may become an empty one, matches() tells that it did');
+as_app(q{SELECT dataops.drop_check('tagged', 'matches_count_tags')});
+is(run_tagged('null'), '', 'which may be as it should');
+is(join(' ', map { "$_->[0] " . @{ $_->[1] } } @{ ask('/bq/rows?table=market.tagged') }), '1 2 2 0', 'and the array is empty');
+is(run_tagged('quarantine'), '', 'or its row is set aside');
+is(join(' ', map { "$_->[0] " . @{ $_->[1] } } @{ ask('/bq/rows?table=market.tagged') }), '1 2', 'and does not arrive');
+is(as_app(q{SELECT error FROM dataops.quarantine WHERE pipeline = 'tagged'}), 'column "tags" is null, which BigQuery would make an empty array', 'but stands in the quarantine');
+
+# Numbers that no type of BigQuery takes, as texts.
+as_app(q{CREATE SERVER texts FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'test', dataset 'texts', location 'EU', numeric_type 'STRING');
+	CREATE TABLE production.vast (id int, n numeric, list numeric[]); INSERT INTO production.vast VALUES (1, 'NaN', '{1e-50,-Infinity}'), (2, 1.50, '{}');
+	SELECT dataops.create_pipeline('vast'); SELECT dataops.add_load('vast', 'production.vast', 'texts', key => '{id}', stage => 'lake');
+	CALL dataops.run('vast')});
+is(as_app(q{SELECT string_agg(concat_ws(' ', r->>'n', r->>'list'), '; ' ORDER BY r->>'id') FROM dataops.bigquery('texts', 'SELECT n, list, id FROM `texts.vast`') r}),
+	'NaN ["0.00000000000000000000000000000000000000000000000001", "-Infinity"]; 1.50 []', 'numbers as texts');
+is(join(' ', map { $_->{type} } @{ ask('/bq/tables')->{'test.texts.vast'}{schema}{fields} }), 'INTEGER STRING STRING TIMESTAMP TIMESTAMP', 'in columns of texts');
+
+# A job that takes too long is cancelled, and the step fails; nothing of it is in production, and the next run has its rows.
+as_app(q{ALTER SERVER bq OPTIONS (ADD job_timeout '1s'); UPDATE production.candles SET price = price + 1 WHERE symbol = 'ETH'});
+ask('/bq/job_fault?on=_merge_1$&do=stuck');
+ask('/bq/requests?clear');
+like(run_market(), qr/job "dataops_[-0-9a-f]+_merge_1" did not end within 1 s, the job_timeout of connection "bq", and was cancelled/, 'a job that takes too long');
+is(scalar(grep { $_->{kind} eq 'job.cancel' && $_->{code} == 200 } @{ ask('/bq/requests') }), 1, 'is cancelled');
+ask('/bq/faults?clear');
+as_app(q{ALTER SERVER bq OPTIONS (DROP job_timeout); SELECT dataops.resume('market')});
+is(start_market(), 'succeeded', 'the next one');
+is(as_app($there), as_app($here), 'has the rows');
+
 # Asked for a long pause: the run waits, no process does and nothing more is asked; at the time it goes on from where it stood.
 sub wait_until_later
 {
