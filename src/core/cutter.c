@@ -261,6 +261,7 @@ cut_found_name(CutFound found)
 CutValue
 cutter_value(const Cutter *cutter, int i, const char **bytes, size_t *length)
 {
+	Assert(i < cutter->nwanted);
 	*bytes = cutter->wanted[i].bytes;
 	*length = cutter->wanted[i].length;
 	return cutter->wanted[i].state;

@@ -163,9 +163,14 @@ char *
 url_resolve(const Url *base, const char *reference)
 {
 	char	   *clean = pnstrdup(reference, strcspn(reference, "#"));
+	const char *query = strchr(clean, '?');
 	char	   *resolved;
 	Url			parts;
 	const char *problem;
+
+	/* nothing but a fragment, if that: the document itself */
+	if (*clean == '\0' && base->query != NULL)
+		query = psprintf("?%s", base->query);
 
 	if (strncmp(clean, "//", 2) == 0)
 		resolved = psprintf("%s:%s", base->tls ? "https" : "http", clean);
@@ -173,7 +178,7 @@ url_resolve(const Url *base, const char *reference)
 		resolved = clean;
 	else
 		resolved = psprintf("%s%s%s", base->origin, resolve_path(base, clean),
-							strchr(clean, '?') != NULL ? strchr(clean, '?') : "");
+							query != NULL ? query : "");
 	return url_parse(resolved, &parts, &problem) ? resolved : NULL;
 }
 

@@ -339,17 +339,20 @@ value_text(const char *bytes, size_t length, char **result)
 
 /* Who cannot read what comes next must not take it for the end. */
 static void
-read_next(BodyReading *reading)
+read_next(BodyReading *reading, bool lines)
 {
 	PageReading *page = reading->page;
 	const MemberPath *path = reading->source->paging.path;
 	const char *bytes;
 	size_t		length;
 	char	   *next;
-	CutValue	value = path == NULL ? CUT_VALUE_ABSENT :
+	CutValue	value = path == NULL || lines ? CUT_VALUE_ABSENT :
 		cutter_value(reading->cutter, 0, &bytes, &length);
 
-	if (value == CUT_VALUE_TOO_LONG)
+	if (path != NULL && lines)
+		set_problem(page, psprintf("the answer is one record a line, where nothing can stand at \"%s\"",
+								   path->text), false, NULL);
+	else if (value == CUT_VALUE_TOO_LONG)
 		set_problem(page, psprintf("the answer has a value at \"%s\" that is too long to be asked for",
 								   path->text), false, NULL);
 	else if (value == CUT_VALUE_PRESENT)
@@ -378,7 +381,7 @@ judge_body(BodyReading *reading, bool lines)
 	if (!lines)
 		check_found(reading);
 	if (page->problem == NULL)
-		read_next(reading);
+		read_next(reading, lines);
 }
 
 PageReading

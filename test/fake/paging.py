@@ -169,7 +169,10 @@ def by_window(request, reply, _state):
 
 @route("/items/unreadable")
 def unreadable_next(request, reply, _state):
-    """A page whose next one cannot be told; how= bytes (no UTF-8), nul, surrogate, long."""
+    """A page whose next one cannot be told; how= bytes (no UTF-8), nul, surrogate, long, lines."""
+    if request.query["how"] == "lines":
+        reply.send(b'{"id":1}\n{"id":2}\n', content_type="application/x-ndjson")
+        return
     following = {"bytes": b"/items/three?\xff", "nul": b"/items?a=\\u0000", "surrogate": b"/items?a=\\ud800",
                  "long": b"/items?a=" + b"x" * 70000}[request.query["how"]]
     reply.send(b'{"data":[{"id":1}],"next":"' + following + b'"}')

@@ -25,6 +25,7 @@ CALL bad('bad_next_bytes', '/items/unreadable', '{"params": {"how": "bytes"}, "r
 CALL bad('bad_next_nul', '/items/unreadable', '{"params": {"how": "nul"}, "records": "$.data", "paginate": {"type": "next_link", "path": "$.next"}}');
 CALL bad('bad_next_surrogate', '/items/unreadable', '{"params": {"how": "surrogate"}, "records": "$.data", "paginate": {"type": "next_link", "path": "$.next"}}');
 CALL bad('bad_next_long', '/items/unreadable', '{"params": {"how": "long"}, "records": "$.data", "paginate": {"type": "next_link", "path": "$.next"}}');
+CALL bad('bad_next_lines', '/items/unreadable', '{"params": {"how": "lines"}, "records": "$.data", "paginate": {"type": "next_link", "path": "$.next"}}');
 CALL bad('bad_redirect', '/redirect', '{"params": {"to": "http://127.0.0.1:1/"}}');
 CALL bad('bad_object', '/object', '{"records": "$[*]"}');
 CALL bad('bad_object_page', '/object', '{"paginate": {"type": "page"}}');
