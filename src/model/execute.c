@@ -15,16 +15,22 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "parser/analyze.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 static void
 point_into_text(void *arg)
@@ -218,6 +224,73 @@ slot_text(TupleTableSlot *slot, int column)
 	return OidOutputFunctionCall(output, slot->tts_values[column]);
 }
 
+/* As ISO 8601; "zone" is appended. */
+static char *
+moment_text(Timestamp moment, const char *zone)
+{
+	struct pg_tm tm;
+	fsec_t		fraction;
+	char		text[MAXDATELEN + 1];
+
+	if (TIMESTAMP_NOT_FINITE(moment))
+	{
+		EncodeSpecialTimestamp(moment, text);
+		return pstrdup(text);
+	}
+	if (timestamp2tm(moment, NULL, &tm, &fraction, NULL, NULL) != 0)
+		ereport(ERROR,
+				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				errmsg("timestamp out of range"));
+	EncodeDateTime(&tm, fraction, false, 0, NULL, USE_XSD_DATES, text);
+	return psprintf("%s%s", text, zone);
+}
+
+static char *
+date_text(DateADT date)
+{
+	struct pg_tm tm = {0};
+	char		text[MAXDATELEN + 1];
+
+	if (DATE_NOT_FINITE(date))
+		EncodeSpecialDate(date, text);
+	else
+	{
+		j2date(date + POSTGRES_EPOCH_JDATE, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
+		EncodeDateOnly(&tm, USE_XSD_DATES, text);
+	}
+	return pstrdup(text);
+}
+
+/* A value by no setting of the session. */
+static char *
+plain_text(TupleTableSlot *slot, int column)
+{
+	Datum		value = slot->tts_values[column];
+	char		text[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	if (slot->tts_isnull[column])
+		return NULL;
+	switch (TupleDescAttr(slot->tts_tupleDescriptor, column)->atttypid)
+	{
+		case BOOLOID:
+			return pstrdup(DatumGetBool(value) ? "true" : "false");
+		case FLOAT4OID:
+			float_to_shortest_decimal_buf(DatumGetFloat4(value), text);
+			return pstrdup(text);
+		case FLOAT8OID:
+			double_to_shortest_decimal_buf(DatumGetFloat8(value), text);
+			return pstrdup(text);
+		case DATEOID:
+			return date_text(DatumGetDateADT(value));
+		case TIMESTAMPOID:
+			return moment_text(DatumGetTimestamp(value), "");
+		case TIMESTAMPTZOID:
+			return moment_text(DatumGetTimestampTz(value), "Z");
+		default:
+			return slot_text(slot, column);
+	}
+}
+
 typedef struct RowTexts
 {
 	List	   *texts;
@@ -231,7 +304,7 @@ receive_texts(TupleTableSlot *slot, void *arg)
 	MemoryContext previous = MemoryContextSwitchTo(row->memory);
 
 	for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++)
-		row->texts = lappend(row->texts, slot_text(slot, i));
+		row->texts = lappend(row->texts, plain_text(slot, i));
 	MemoryContextSwitchTo(previous);
 }
 

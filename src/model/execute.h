@@ -56,7 +56,9 @@ extern uint64 tree_execute_under(Snapshot snapshot, Node *statement, const char 
 
 /*
  * The only row of a SELECT, as texts (char *, NULL for null) in CurrentMemoryContext.  Under
- * "snapshot", or a fresh one when NULL.
+ * "snapshot", or a fresh one when NULL.  The texts are alike in all sessions, as far as types
+ * follow settings: true and false, floats in their shortest exact form, dates and times as ISO
+ * 8601 has them, with a zone in UTC: 2026-11-21T10:00:00.5Z.
  */
 extern List *tree_row_texts(Snapshot snapshot, Node *select, const char *text);
 

@@ -115,12 +115,25 @@ as_numeric(const char *text)
 							   Int32GetDatum(-1));
 }
 
+/* 1 and -1 for infinities, however they are spelt; else 0. */
+static int
+infinity_of(const char *text)
+{
+	const char *at = text + (*text == '-' || *text == '+');
+
+	if (pg_strcasecmp(at, "inf") != 0 && pg_strcasecmp(at, "infinity") != 0)
+		return 0;
+	return *text == '-' ? -1 : 1;
+}
+
 /* 1.50 is 1.5, as both sides write numbers in their own way. */
 static bool
 is_same(const char *here, const char *there)
 {
 	if (here == NULL || there == NULL)
 		return here == there;
+	if (infinity_of(here) != 0)
+		return infinity_of(here) == infinity_of(there);
 	if (is_number(here) && is_number(there))
 		return DatumGetBool(DirectFunctionCall2(numeric_eq, as_numeric(here), as_numeric(there)));
 	return strcmp(here, there) == 0;

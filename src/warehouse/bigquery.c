@@ -15,16 +15,15 @@
 #include "warehouse/bigquery_call.h"
 
 #include "utils/builtins.h"
-#include "utils/json.h"
 
 #include "catalog/load_quota.h"
-#include "core/uuid.h"
+#include "warehouse/bigquery_evaluate.h"
 #include "warehouse/bigquery_growth.h"
-#include "warehouse/bigquery_job.h"
 #include "warehouse/bigquery_json_value.h"
 #include "warehouse/bigquery_schema.h"
 #include "warehouse/bigquery_statement.h"
 #include "warehouse/bigquery_table.h"
+#include "warehouse/bigquery_work.h"
 
 #define TABLE_NAME_MAX	900
 #define FILES_MAX		10000	/* of one load job */
@@ -50,81 +49,6 @@ driver_check_table(Warehouse *base, const WarehouseTable *table)
 				errdetail("It must consist of letters, digits and _."));
 	warehouse->fields = bigquery_schema_read(table, warehouse->numeric_type);
 	warehouse->loads_today = load_quota_used(base->server, table->name);
-}
-
-/* ---- jobs ---- */
-
-/* The job that reads the files into "name" on the staging side. */
-static BigQueryJob
-load_job(BigQuery *warehouse, const WarehouseLoad *load, const char *what, const char *name,
-		 const char *disposition)
-{
-	BigQueryJob job = {.load = load->id, .what = what};
-	StringInfoData out;
-	const char *separator = "";
-	ListCell   *cell;
-
-	initStringInfo(&out);
-	appendStringInfo(&out, "\"load\":{\"writeDisposition\":\"%s\",\"createDisposition\":"
-					 "\"CREATE_NEVER\",\"sourceFormat\":\"NEWLINE_DELIMITED_JSON\","
-					 "\"destinationTable\":", disposition);
-	bigquery_put_table(&out, warehouse, SIDE_STAGING, name);
-	appendStringInfoString(&out, ",\"sourceUris\":[");
-	foreach(cell, load->files)
-	{
-		appendStringInfoString(&out, separator);
-		escape_json(&out, lfirst(cell));
-		separator = ",";
-	}
-	appendStringInfoChar(&out, ']');
-	job.identity = pstrdup(out.data);
-	job.configuration = out.data;
-	return job;
-}
-
-/* Completes a load job by what is known once its table is there. */
-static void
-load_job_schema(BigQueryJob *job, const char *fields, const char *layout)
-{
-	job->configuration = psprintf("%s,\"schema\":{\"fields\":%s}%s}", job->configuration, fields,
-								  layout);
-}
-
-static BigQueryJob
-query_job(BigQuery *warehouse, const char *load, const char *what, const char *sql)
-{
-	BigQueryJob job = {.load = load, .what = what, .identity = what};
-	StringInfoData out;
-
-	initStringInfo(&out);
-	appendStringInfoString(&out, "\"query\":{\"useLegacySql\":false,");
-	if (warehouse->maximum_bytes_billed > 0)
-		appendStringInfo(&out, "\"maximumBytesBilled\":\"" INT64_FORMAT "\",",
-						 warehouse->maximum_bytes_billed);
-	appendStringInfoString(&out, "\"query\":");
-	escape_json(&out, sql);
-	appendStringInfoChar(&out, '}');
-	job.configuration = out.data;
-	return job;
-}
-
-/* Makes one side's table equal to the other's. */
-static BigQueryJob
-copy_job(BigQuery *warehouse, const WarehouseLoad *load, const char *what, WarehouseSide from)
-{
-	BigQueryJob job = {.load = load->id, .what = what};
-	StringInfoData out;
-
-	initStringInfo(&out);
-	appendStringInfoString(&out, "\"copy\":{\"createDisposition\":\"CREATE_IF_NEEDED\","
-						   "\"writeDisposition\":\"WRITE_TRUNCATE\",\"sourceTable\":");
-	bigquery_put_table(&out, warehouse, from, load->table->name);
-	appendStringInfoString(&out, ",\"destinationTable\":");
-	bigquery_put_table(&out, warehouse, from == SIDE_STAGING ? SIDE_PRODUCTION : SIDE_STAGING,
-					   load->table->name);
-	appendStringInfoChar(&out, '}');
-	job.configuration = job.identity = out.data;
-	return job;
 }
 
 /* ---- load ---- */
@@ -177,7 +101,7 @@ restore_staging(Loading *loading, JsonbContainer **there, WarehouseResult *resul
 {
 	BigQuery   *warehouse = loading->warehouse;
 	const WarehouseLoad *load = loading->load;
-	BigQueryJob job = copy_job(warehouse, load, "reset", SIDE_PRODUCTION);
+	BigQueryJob job = bigquery_copy_job(warehouse, load, "reset", SIDE_PRODUCTION);
 	bool		replaced = load->mode == WAREHOUSE_TRUNCATE;
 	JsonbContainer *production;
 
@@ -255,7 +179,7 @@ static WarehouseResult
 load_files(Loading *loading)
 {
 	const WarehouseLoad *load = loading->load;
-	BigQueryJob job = load_job(loading->warehouse, load, "load", load->table->name,
+	BigQueryJob job = bigquery_load_job(loading->warehouse, load, "load", load->table->name,
 							   load->mode == WAREHOUSE_APPEND ? "WRITE_APPEND" : "WRITE_TRUNCATE");
 	WarehouseResult result;
 	int			number;
@@ -263,7 +187,7 @@ load_files(Loading *loading)
 	if (bigquery_job_follow(loading->warehouse, &job, &number, &result) ||
 		!prepare(loading, &result))
 		return result;
-	load_job_schema(&job, loading->layout.fields, loading->layout.layout);
+	bigquery_load_job_schema(&job, loading->layout.fields, loading->layout.layout);
 	return bigquery_job_start(loading->warehouse, &job, number);
 }
 
@@ -274,7 +198,7 @@ load_nothing(Loading *loading)
 	WarehouseResult result = {.outcome = WAREHOUSE_DONE};
 	char	   *table = bigquery_table_name(loading->warehouse, SIDE_STAGING,
 											loading->load->table->name);
-	BigQueryJob job = query_job(loading->warehouse, loading->load->id, "empty",
+	BigQueryJob job = bigquery_query_job(loading->warehouse, loading->load->id, "empty",
 								psprintf("DELETE FROM %s WHERE TRUE", table));
 
 	if (!prepare(loading, &result) || loading->load->mode != WAREHOUSE_TRUNCATE)
@@ -287,7 +211,7 @@ load_nothing(Loading *loading)
 static BigQueryJob
 side_job(Loading *loading, const char *name)
 {
-	return load_job(loading->warehouse, loading->load, "side", name, "WRITE_TRUNCATE");
+	return bigquery_load_job(loading->warehouse, loading->load, "side", name, "WRITE_TRUNCATE");
 }
 
 /* The files in a table of their own.  It is made only before its first job: never anew, empty. */
@@ -305,7 +229,7 @@ fill_side(Loading *loading, const char *name, WarehouseResult *result)
 			return false;
 		initStringInfo(&fields);
 		bigquery_put_fields(&fields, warehouse->fields);
-		load_job_schema(&job, fields.data, "");
+		bigquery_load_job_schema(&job, fields.data, "");
 		*result = bigquery_job_start(warehouse, &job, number);
 	}
 	loading->side_rows = result->rows;
@@ -354,7 +278,7 @@ load_merged(Loading *loading)
 	char	   *name = side_name(load);
 	char	   *target = bigquery_table_name(warehouse, SIDE_STAGING, load->table->name);
 	char	   *source = bigquery_table_name(warehouse, SIDE_STAGING, name);
-	BigQueryJob job = query_job(warehouse, load->id, "merge",
+	BigQueryJob job = bigquery_query_job(warehouse, load->id, "merge",
 								bigquery_merge(warehouse->fields, load->table->key, target,
 											   source));
 	WarehouseResult result,
@@ -397,7 +321,7 @@ static WarehouseResult
 driver_publish(Warehouse *base, const WarehouseLoad *load)
 {
 	BigQuery   *warehouse = (BigQuery *) base;
-	BigQueryJob job = copy_job(warehouse, load, "publish", SIDE_STAGING);
+	BigQueryJob job = bigquery_copy_job(warehouse, load, "publish", SIDE_STAGING);
 	WarehouseResult result;
 	int			number;
 
@@ -407,76 +331,6 @@ driver_publish(Warehouse *base, const WarehouseLoad *load)
 		!bigquery_dataset_ensure(warehouse, SIDE_PRODUCTION, &result))
 		return result;
 	return bigquery_job_start(warehouse, &job, number);
-}
-
-/* ---- evaluate ---- */
-
-/* The cost of a query before it runs. */
-static bool
-check_cost(BigQuery *warehouse, const BigQueryJob *job, WarehouseResult *result)
-{
-	BigQueryReply reply = bigquery_job_dry_run(warehouse, job->configuration);
-	int64		bytes;
-
-	if (!bigquery_answered(&reply))
-	{
-		*result = bigquery_problem(&reply, "could not check the query");
-		return false;
-	}
-	bytes = json_value_int64(json_value_container(reply.json, "statistics"), "totalBytesProcessed",
-							 0);
-	if (warehouse->maximum_bytes_billed == 0 || bytes <= warehouse->maximum_bytes_billed)
-		return true;
-	*result = bigquery_refusal(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-							   psprintf("the query would read " INT64_FORMAT " bytes, more than "
-										"maximum_bytes_billed of connection \"%s\"", bytes,
-										warehouse->base.server));
-	return false;
-}
-
-/* The one row of a finished query. */
-static bool
-read_row(BigQuery *warehouse, WarehouseResult *result, int columns)
-{
-	BigQueryCall get = {
-		.path = psprintf("queries/%s?location=%s&maxResults=1&"
-						 "formatOptions.useInt64Timestamp=true", result->job,
-						 bigquery_encoded(warehouse->location))
-	};
-	BigQueryReply reply = bigquery_call(warehouse, &get);
-	JsonbContainer *rows;
-	JsonbContainer *cells;
-
-	rows = bigquery_answered(&reply) ? json_value_container(reply.json, "rows") : NULL;
-	if (rows == NULL || JsonContainerSize(rows) != 1)
-	{
-		*result = bigquery_problem(&reply, "could not read the values");
-		return false;
-	}
-	cells = json_value_container(json_element_container(rows, 0), "f");
-	for (int i = 0; i < columns; i++)
-		result->values = lappend(result->values, (char *)
-								 json_value_text(json_element_container(cells, i), "v", NULL));
-	return true;
-}
-
-/* Reads only, so each call is a job of its own: a former one's answer would be of former rows. */
-static WarehouseResult
-driver_evaluate(Warehouse *base, const WarehouseLoad *load, WarehouseSide side, List *expressions)
-{
-	BigQuery   *warehouse = (BigQuery *) base;
-	char	   *table = bigquery_table_name(warehouse, side, load->table->name);
-	pg_uuid_t	id = uuid_v7();
-	BigQueryJob job = query_job(warehouse, load->id, psprintf("evaluate_%s", uuid_text(&id)),
-								bigquery_evaluation(load->table->name, table, expressions));
-	WarehouseResult result;
-
-	if (!check_cost(warehouse, &job, &result))
-		return result;
-	result = bigquery_job_start(warehouse, &job, 1);
-	if (result.outcome == WAREHOUSE_DONE)
-		(void) read_row(warehouse, &result, list_length(expressions));
-	return result;
 }
 
 /* ---- the test of a connection ---- */
@@ -516,7 +370,7 @@ const WarehouseDriver warehouse_bigquery_driver = {
 	.open = driver_open,
 	.check_table = driver_check_table,
 	.load = driver_load,
-	.evaluate = driver_evaluate,
+	.evaluate = bigquery_evaluate,
 	.publish = driver_publish,
 	.probes = probes
 };

@@ -427,4 +427,7 @@ class Warehouse(Script):
     def guess(sample):
         if isinstance(sample, str) and sample.startswith("numeric:"):
             return "NUMERIC"
+        for name in ("TIMESTAMP", "DATETIME", "DATE", "TIME"):
+            if isinstance(sample, str) and re.fullmatch(values.FORMATS[name], sample):
+                return name
         return {int: "INTEGER", float: "FLOAT", bytes: "BYTES"}.get(type(sample), "STRING")

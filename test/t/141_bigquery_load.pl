@@ -138,6 +138,24 @@ like($err, qr/failed \(notFound\)/, 'what has gone cannot be published');
 as_app(q{SELECT dataops.resume('later'); INSERT INTO production.late VALUES (3); SET client_min_messages = error; CALL dataops.run('later')});
 is(join(' ', map { $_->[0] } @{ ask('/bq/rows?table=market.late') }), '1 2 3', 'it comes with the next load');
 
+# Values that both sides write in their own way are compared as what they are, whatever the session's and the pipeline's settings.
+as_app(<<'SQL');
+CREATE TABLE production.moments (id int, at timestamptz, local timestamp, day date, hour time, ratio float8, single float4, none int);
+INSERT INTO production.moments VALUES (1, '2026-07-01 12:00:00.5+02', '2026-07-01 12:00:00.25', '2026-07-01', '12:00:00.125', 'Infinity', 0.1, NULL),
+	(2, '2026-01-01 00:00:00+00', '2026-01-01', '2026-01-01', '00:00', '-Infinity', 1e-7, NULL);
+SELECT dataops.create_pipeline('moments', timezone => 'Europe/Berlin');
+SELECT dataops.add_load('moments', 'production.moments', 'bq', stage => 'lake',
+	checks => '{"matches(max(at), min(at), max(local), min(local), max(day), max(hour), min(hour), max(ratio), min(ratio), max(single), min(single), sum(none))"}');
+SET DateStyle = 'SQL, DMY'; SET TimeZone = 'Asia/Tokyo'; SET extra_float_digits = 0;
+CALL dataops.run('moments');
+SQL
+is(as_app(q{SELECT message FROM dataops.check_results WHERE pipeline = 'moments' AND check_name <> 'row_count'}), join('; ',
+	'max(at): 2026-07-01T10:00:00.5Z here, 2026-07-01T10:00:00.5Z there', 'min(at): 2026-01-01T00:00:00Z here, 2026-01-01T00:00:00Z there',
+	'max(local): 2026-07-01T12:00:00.25 here, 2026-07-01T12:00:00.25 there', 'min(local): 2026-01-01T00:00:00 here, 2026-01-01T00:00:00 there',
+	'max(day): 2026-07-01 here, 2026-07-01 there', 'max(hour): 12:00:00.125 here, 12:00:00.125 there', 'min(hour): 00:00:00 here, 00:00:00 there',
+	'max(ratio): Infinity here, Infinity there', 'min(ratio): -Infinity here, -Infinity there', 'max(single): 0.1 here, 0.1 there',
+	'min(single): 1e-07 here, 0.0000001 there', 'sum(none): null here, null there'), 'moments and numbers of both sides');
+
 # Null arrays, which BigQuery does not have: refused, set aside, or loaded as empty ones, as the load says.
 as_app(q{CREATE TABLE production.tagged (id int, tags text[]); INSERT INTO production.tagged VALUES (1, '{a,b}'), (2, NULL); SELECT dataops.create_pipeline('tagged');
 	SELECT dataops.add_load('tagged', 'production.tagged', 'bq', stage => 'lake', checks => '{matches(count(tags))}')});

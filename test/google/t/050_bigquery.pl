@@ -60,7 +60,7 @@ INSERT INTO market.every VALUES
 (4, 0, 9007199254740992, 0.000000001, 1.5, 1e15, 0.5, 'Infinity', '-Infinity', true, 'null', 'x', 'calm', '00000000-0000-0000-0000-000000000000', '\x80',
     '2024-02-29', '2024-02-29 12:00:00.5+02', '2024-02-29 12:00:00.123456', '12:34:56', '"text"', '{1}', '{NaN}', ROW(1, NULL, NULL), '{}', '1.2.3.4', '(,5)');
 SELECT dataops.create_pipeline('types');
-SELECT dataops.add_load('types', 'market.every', 'bq', key => '{k}', stage => 'lake', checks => '{"matches(count(*), sum(i8), sum(n29), sum(big))"}');
+SELECT dataops.add_load('types', 'market.every', 'bq', key => '{k}', stage => 'lake', checks => '{"matches(count(*), sum(i8), sum(n29), sum(big), sum(f8), max(f4), max(ts), min(ts), max(dt), max(d), min(d), max(tm), max(c))"}');
 SQL
 is(run_pipeline('types'), '', 'values of all types at their limits are loaded');
 
