@@ -12,6 +12,10 @@
 #include "core/gzip.h"
 #include "format/append.h"
 
+/*
+ * A fifth of the time of gzip -6 for two or three percent more bytes of ordinary columns; what is
+ * smaller for sure, 4, takes half as long again.  Larger members would save 0.1 percent.
+ */
 #define MEMBER_LEVEL	1
 #define KEPT_BYTES		(4 * LINE_BLOCK_BYTES)	/* a longer line's memory is given back */
 

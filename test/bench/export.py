@@ -133,4 +133,5 @@ TEXT = """The table has columns of the types bigint, timestamptz, text (two), nu
 date and jsonb. psql writes a file on the same machine, by `\\copy`, itself or through `gzip -6`, whose CPU counts as the
 client's. dataops runs a pipeline with one export step into a file store: encoding, compression, ledger, files synced to
 disk and read back, manifest; alone (`max_parallel_workers_per_gather = 0`), or with a second process that compresses.
-What the files hold, decompressed, is compared: NDJSON with `row_to_json()`, CSV with COPY."""
+What the files hold, decompressed, is compared: NDJSON with `row_to_json()`, CSV with COPY. Backend MB is private memory;
+the two processes have 10 MB of shared memory between them."""
