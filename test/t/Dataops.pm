@@ -72,7 +72,6 @@ sub start_server
 	my %ports;
 
 	push @servers, [ $handle, $input ];
-
 	$handle->pump until $out =~ /^ready$/m;
 	$ports{$1} = $2 while $out =~ /^(\S+) (\d+)$/mg;
 	return (\%ports, $handle);
@@ -168,7 +167,6 @@ sub forms_of
 	my @forms = ($text, unpack('H*', $text), join('', map { sprintf '%%%02X', ord } split //, $text));
 
 	return $text if length $text < 8;
-
 	for my $before (0 .. 2)
 	{
 		my $encoded = encode_base64('-' x $before . $text, '');
@@ -206,17 +204,20 @@ sub places_of
 {
 	my ($node, $texts, %shown) = @_;
 	my $folder = PostgreSQL::Test::Utils::tempdir();
-	my ($patterns, $places) = (PostgreSQL::Test::Utils::tempdir() . '/patterns', '');
+	my $patterns = PostgreSQL::Test::Utils::tempdir() . '/patterns';
+	my $sought = 'what the search has to find';
 	my @lines = map { /\n./ ? grep { length >= 16 } split /\n/ : $_ } @$texts;
+	my $places = '';
 
-	append_to_file($patterns, join '', map { "$_\n" } map { forms_of($_) } @lines);
+	append_to_file($patterns, join '', map { "$_\n" } $sought, map { forms_of($_) } @lines);
+	append_to_file("$folder/sought", $sought);
 	append_to_file("$folder/shown: $_", $shown{$_}) for keys %shown;
 	write_contents($node, $_, $folder) for split /\n/, $node->safe_psql('postgres', q{SELECT datname FROM pg_database WHERE datname !~ '^template'});
 	PostgreSQL::Test::Utils::system_or_bail('pg_dumpall', '--globals-only', '-d', $node->connstr('postgres'), '-f', "$folder/globals");
 	$node->safe_psql('postgres', 'CHECKPOINT');
 	IPC::Run::run([ 'env', 'LC_ALL=C', 'grep', '-rlaF', '-f', $patterns, $folder, $node->data_dir, $node->logfile ], '>', \$places);
-	$? >> 8 < 2 or BAIL_OUT('secrets could not be looked for');
 	$places =~ s/^\Q$folder\E\///mg;
+	$places =~ s/^sought\n//m or BAIL_OUT('secrets could not be looked for');
 	return sort split /\n/, $places;
 }
 

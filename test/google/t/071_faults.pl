@@ -59,11 +59,12 @@ for my $kind (qw(upload rewrite delete table.insert table.delete job.insert))
 
 # ---- faults that last: the run fails, and the next one makes it whole ----
 
-# A right that is taken away, at once; a service that is not there, after some tries.  Left out are what is no failure: a job
+# A right that is taken away, at once; a service that is not there, after some tries.  Left out is what is no failure: a job
 # is asked for as long as it may take; a merge's own table that could not be deleted expires, though not in this emulator; and
-# the last request deletes a file of a load, which the next run does as well.
+# after the last job only files of the load are deleted, which the next run does as well.
+my $last = (grep { $pipeline->{requests}[ $_ - 1 ] eq 'job.insert' } 1 .. $requests)[-1];
 my %lasting = (
-	'403&reason=forbidden' => [ map { "any $_" } uniq 1, map { int(($requests - 1) * $_ / 8) } 1 .. 8 ],
+	'403&reason=forbidden' => [ map { "any $_" } uniq 1, map { int($last * $_ / 8) } 1 .. 8 ],
 	'503' => [ map { "$_ 1" } grep { $_ !~ /^(job\.get|table\.delete)$/ } sort keys %count ]);
 
 for my $fault (sort keys %lasting)

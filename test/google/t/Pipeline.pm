@@ -10,6 +10,7 @@ package Pipeline;
 use strict;
 use warnings;
 
+use Digest::MD5 qw(md5_hex);
 use FindBin;
 use IO::Uncompress::Gunzip qw(gunzip $GunzipError);
 use JSON::PP;
@@ -19,18 +20,17 @@ use Counterparts qw(start_pointed as_app client fetched start_teller told under_
 use Dataops;
 
 my $json = JSON::PP->new->canonical;
-my $bucket = 'disturbed';
-my %production = (item => 'disturbed.item', log => 'disturbed.log');
 
-# The exported table does not compress to the 4 MB of one part.  The folder holds the account's credentials.
+# The exported table does not compress to the 4 MB of one part.  The folder holds the account's credentials; bucket and
+# datasets have the test's name.
 my $definition = <<'SQL';
 CREATE SERVER google FOREIGN DATA WRAPPER dataops_google;
 CREATE USER MAPPING FOR app SERVER google OPTIONS (credentials 'file:FOLDER/account.json');
 SELECT dataops.grant_reference('file:FOLDER/account.json', 'app', 'dataops_google', '127.0.0.1');
 CREATE SERVER lake FOREIGN DATA WRAPPER dataops_gcs
-	OPTIONS (bucket 'disturbed', prefix 'production', staging_prefix 'staging', auth_server 'google');
+	OPTIONS (bucket 'NAME', prefix 'production', staging_prefix 'staging', auth_server 'google');
 CREATE SERVER bq FOREIGN DATA WRAPPER dataops_bigquery
-	OPTIONS (project 'test', dataset 'disturbed', staging_dataset 'disturbed_staging', location 'EU', auth_server 'google');
+	OPTIONS (project 'test', dataset 'NAME', staging_dataset 'NAME_staging', location 'EU', auth_server 'google');
 CREATE SCHEMA market;
 CREATE TABLE market.noise AS SELECT g, n, string_agg(replace(encode(sha512(format('%s %s %s', g, n, s)::bytea), 'base64'), E'\n', ''), '' ORDER BY s) AS t
 	FROM unnest('{a,b}'::text[]) g, generate_series(1, 4000) n, generate_series(1, 18) s GROUP BY g, n;
@@ -58,15 +58,15 @@ sub new
 	my $folder = PostgreSQL::Test::Utils::tempdir();
 	my ($ports) = start_server("$FindBin::Bin/../proxy.py", "storage=$ENV{DATAOPS_TEST_STORAGE}", "bigquery=$ENV{DATAOPS_TEST_BIGQUERY}");
 	my $url = "http://127.0.0.1:$ports->{port}";
-	my $self = bless { url => $url, generation => 'b', known => {}, appended => {}, shown => '' }, $class;
+	my $self = bless { name => $name, url => $url, generation => 'b', known => {}, appended => {}, shown => '' }, $class;
 
 	$self->{account} = google_account($url);
 	append_to_file("$folder/account.json", encode_json($self->{account}));
 	$self->{node} = start_pointed($name, map { $_ => $url } qw(storage bigquery oauth2));
 	$self->{node}->append_conf('postgresql.conf', "dataops.env_allowed = 'file:$folder/account.json'\ndataops.export_part_size = '4MB'");
 	$self->{node}->reload;
-	client('bucket', $bucket);
-	as_app($self->{node}, $definition =~ s/FOLDER/$folder/gr);
+	client('bucket', $name);
+	as_app($self->{node}, $definition =~ s/FOLDER/$folder/gr =~ s/NAME/$name/gr);
 	$self->ask('/google-guard/set?on=1');
 	$self->rehearse;
 	return $self;
@@ -140,7 +140,7 @@ sub rehearse
 		$self->{undisturbed}{ $self->{generation} } = $self->left_behind;
 		$self->check_rows;
 		$self->{watcher} //= start_teller("$FindBin::Bin/../watcher.py", $ENV{DATAOPS_TEST_BIGQUERY},
-			map { "SELECT generation, COUNT(*) FROM `$production{$_}` GROUP BY generation" } qw(item log));
+			map { "SELECT generation, COUNT(*) FROM `$self->{name}.$_` GROUP BY generation" } qw(item log));
 	}
 	return;
 }
@@ -162,18 +162,18 @@ sub described
 {
 	my ($self, $object) = @_;
 	my ($name, $size, $checksum, $type) = @$object;
-	my $bytes = fetched($bucket, $name);
+	my $bytes = fetched($self->{name}, $name);
 
 	return { name => without_chance($name), size => $size, type => $type, text => without_chance($bytes) } if $name =~ /manifest\.json$/;
 	gunzip(\$bytes => \my $plain, MultiStream => 1) or return { name => $name, problem => $GunzipError };
-	return { name => without_chance($name), size => $size, type => $type, checksum => $checksum, rows => $plain };
+	return { name => without_chance($name), size => $size, type => $type, checksum => $checksum, rows => $plain =~ tr/\n//, digest => md5_hex($plain) };
 }
 
 # The objects that this round has made, and how former ones have changed.
 sub new_objects
 {
 	my ($self) = @_;
-	my %now = map { $_->[0] => $_ } @{ client('objects', $bucket, '') };
+	my %now = map { $_->[0] => $_ } @{ client('objects', $self->{name}, '') };
 	my @changed = grep { $json->encode($now{$_} // []) ne $json->encode($self->{known}{$_}) } sort keys %{ $self->{known} };
 	my @new = map { $self->described($now{$_}) } grep { !$self->{known}{$_} } sort keys %now;
 
@@ -186,14 +186,14 @@ sub left_behind
 {
 	my ($self) = @_;
 	my @tables = map { "$_->[0].$_->[1]" } map { @{ client('rows', "SELECT table_schema, table_name FROM `$_`.INFORMATION_SCHEMA.TABLES ORDER BY 1, 2") } }
-	  qw(disturbed disturbed_staging);
-	my @log = grep { $_->[3] != $self->{appended}{ $_->[1] } || $_->[1] eq $self->{generation} }
-	  @{ client('rows', "SELECT n, generation, note, COUNT(*) FROM `$production{log}` GROUP BY n, generation, note ORDER BY 1, 2") };
+	  $self->{name}, "$self->{name}_staging";
+	my @log = @{ client('rows', "SELECT n, generation, note, COUNT(*) FROM `$self->{name}.log` GROUP BY n, generation, note ORDER BY 1, 2") };
 
-	$_->[3] -= $self->{appended}{ $_->[1] } foreach @log;
+	$_->[3] -= $self->{appended}{ $_->[1] } // 0 foreach @log;
+	@log = grep { $_->[3] != 0 || $_->[1] eq $self->{generation} } @log;
 	return {
 		objects => [ $self->new_objects ],
-		item => client('rows', "SELECT * FROM `$production{item}` ORDER BY id"),
+		item => client('rows', "SELECT id, generation, price, seen, created_at IS NULL, updated_at IS NULL FROM `$self->{name}.item` ORDER BY id"),
 		log => \@log,
 		tables => \@tables,
 		unfinished => $self->app(<<'SQL')
@@ -210,13 +210,16 @@ sub check_rows
 	my ($self) = @_;
 	my $left = $self->{undisturbed}{ $self->{generation} };
 	my @objects = @{ $left->{objects} };
+	my @parts = grep { $_->{digest} } @objects;
+	my @rows = split /^/, $self->app('SELECT row_to_json(s) FROM market.sample s') . "\n";
 
 	is(join(' ', map { $_->{name} } @objects), join(' ', map { "production/market/sample/created_at=TIME/$_" } qw(manifest.json part-00000.ndjson.gz part-00001.ndjson.gz)),
 		'it leaves two parts and a manifest');
-	is(join('', map { $_->{rows} // '' } @objects), $self->app('SELECT row_to_json(s) FROM market.sample s') . "\n", 'with the rows of the table');
+	is($_->{digest}, md5_hex(join '', splice @rows, 0, $_->{rows}), "with rows of the table, in their order: $_->{rows}") for @parts;
+	is(scalar @rows, 0, 'and all of them');
 	is(join("\n", map { "$_->[0]|$_->[1]|$_->[2]" } @{ $left->{item} }), $self->app('SELECT id, generation, price::numeric(38,9) FROM market.item ORDER BY id'), 'the merged table');
 	is(join("\n", map { "$_->[0]|$_->[1]|$_->[2]|$_->[3]" } @{ $left->{log} }), $self->app("SELECT n, generation, note, 0 FROM market.log WHERE generation = '$self->{generation}' GROUP BY n, generation, note ORDER BY n"), 'and what was appended');
-	is(join(' ', @{ $left->{tables} }, split(/\n/, $left->{unfinished})), 'disturbed.item disturbed.log disturbed_staging.item disturbed_staging.log 0 0 0', 'and nothing else');
+	is(join(' ', @{ $left->{tables} }, split(/\n/, $left->{unfinished})), join(' ', (map { my $set = $_; map { "$self->{name}$set.$_" } qw(item log) } '', '_staging'), 0, 0, 0), 'and nothing else');
 	return;
 }
 
