@@ -88,8 +88,8 @@ extern CutFound cutter_found(const Cutter *cutter);
 extern const char *cut_found_name(CutFound found);
 
 /*
- * After CUT_END: the JSON text of wanted value i, one of those that the cutter was made with, in the
- * cutter's memory.  Of several with one path the last counts.
+ * After CUT_END: the JSON text of wanted value i, one of those that the cutter was made with, in
+ * the cutter's memory.  Of several with one path the last counts.
  */
 extern CutValue cutter_value(const Cutter *cutter, int i, const char **bytes, size_t *length);
 

@@ -309,8 +309,8 @@ check_found(BodyReading *reading)
 }
 
 /*
- * A wanted value as text: strings decoded, numbers as they stand, NULL for null and the rest.  False
- * for a string that is no text.
+ * A wanted value as text: strings decoded, numbers as they stand, NULL for null and the rest.
+ * False for a string that is no text.
  */
 static bool
 value_text(const char *bytes, size_t length, char **result)
@@ -350,11 +350,11 @@ read_next(BodyReading *reading, bool lines)
 		cutter_value(reading->cutter, 0, &bytes, &length);
 
 	if (path != NULL && lines)
-		set_problem(page, psprintf("the answer is one record a line, where nothing can stand at \"%s\"",
-								   path->text), false, NULL);
+		set_problem(page, psprintf("the answer is one record a line, where nothing can stand at "
+								   "\"%s\"", path->text), false, NULL);
 	else if (value == CUT_VALUE_TOO_LONG)
-		set_problem(page, psprintf("the answer has a value at \"%s\" that is too long to be asked for",
-								   path->text), false, NULL);
+		set_problem(page, psprintf("the answer has a value at \"%s\" that is too long to be asked "
+								   "for", path->text), false, NULL);
 	else if (value == CUT_VALUE_PRESENT)
 	{
 		if (!value_text(bytes, length, &next))

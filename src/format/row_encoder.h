@@ -33,7 +33,7 @@ struct ColumnEncoder
 	const char *name;			/* as in the file */
 	Oid			type;
 	int32		typmod;
-	bool		nulls_pass;		/* set before: null may be written where its reader would change it */
+	bool		nulls_pass;		/* set before: null may be written where its reader changes it */
 	const char *null_problem;	/* why null may not be written, a clause as above; NULL: it may */
 	void	   *state;			/* the encoder's own */
 };

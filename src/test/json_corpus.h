@@ -20,8 +20,8 @@ typedef enum CorpusKind
 	CORPUS_KEYS,				/* wide objects: duplicate, escaped and long keys */
 	CORPUS_NESTED,				/* depth, empty containers, strides of entries */
 	CORPUS_SPACE,				/* white space wherever it may stand */
-	CORPUS_BYTES,				/* what no JSON text holds: bytes that are no UTF-8, NUL, a byte order
-								 * mark, other white space, text behind the end */
+	CORPUS_BYTES,				/* what no JSON text holds: bytes that are no UTF-8, NUL, a byte
+								 * order mark, other white space, text behind the end */
 	CORPUS_MUTATED,				/* any of these with bytes changed, cut, doubled or inserted */
 	CORPUS_KINDS
 } CorpusKind;

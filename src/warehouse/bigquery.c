@@ -108,10 +108,11 @@ restore_staging(Loading *loading, JsonbContainer **there, WarehouseResult *resul
 	if (!bigquery_table_look(warehouse, SIDE_PRODUCTION, load->table->name, &production, result))
 		return false;
 	if (production != NULL && !load->reset && !replaced)
-		return refuse_gap(loading, WAREHOUSE_GAP_STAGING, "has gone from the staging dataset", result);
-	if (production == NULL && !load->whole && !replaced)
-		return refuse_gap(loading, WAREHOUSE_GAP_ROWS, "has gone, and with it the rows of former loads",
+		return refuse_gap(loading, WAREHOUSE_GAP_STAGING, "has gone from the staging dataset",
 						  result);
+	if (production == NULL && !load->whole && !replaced)
+		return refuse_gap(loading, WAREHOUSE_GAP_ROWS,
+						  "has gone, and with it the rows of former loads", result);
 	if (production == NULL)
 	{
 		bool		absent = *there == NULL;
@@ -141,9 +142,10 @@ check_columns(Loading *loading, JsonbContainer *there, WarehouseResult *result)
 		if (!bigquery_has_field(existing, lfirst(cell)))
 		{
 			*result = bigquery_refusal(ERRCODE_INVALID_TABLE_DEFINITION,
-									   psprintf("table \"%s\" has no column \"%s\", which is in the "
-												"key: its rows could not be told apart; rename the "
-												"column there, or drop the table", load->table->name,
+									   psprintf("table \"%s\" has no column \"%s\", which is in "
+												"the key: its rows could not be told apart; rename "
+												"the column there, or drop the table",
+												load->table->name,
 												(char *) lfirst(cell)));
 			return false;
 		}
@@ -151,7 +153,8 @@ check_columns(Loading *loading, JsonbContainer *there, WarehouseResult *result)
 	if (load->whole || bigquery_schema_compare(existing, loading->warehouse->fields, &ignored,
 											   &problem) != SCHEMA_GROWS)
 		return true;
-	return refuse_gap(loading, WAREHOUSE_GAP_ROWS, "lacks columns whose values are in all rows", result);
+	return refuse_gap(loading, WAREHOUSE_GAP_ROWS, "lacks columns whose values are in all rows",
+					  result);
 }
 
 /* Everything before the job that fills the staging table. */

@@ -103,8 +103,10 @@ bigquery_evaluate(Warehouse *base, const WarehouseLoad *load, WarehouseSide side
 	BigQuery   *warehouse = (BigQuery *) base;
 	char	   *table = bigquery_table_name(warehouse, side, load->table->name);
 	pg_uuid_t	id = uuid_v7();
-	BigQueryJob job = bigquery_query_job(warehouse, load->id, psprintf("evaluate_%s", uuid_text(&id)),
-								bigquery_evaluation(load->table->name, table, expressions));
+	BigQueryJob job = bigquery_query_job(warehouse, load->id,
+										 psprintf("evaluate_%s", uuid_text(&id)),
+										 bigquery_evaluation(load->table->name, table,
+															 expressions));
 	WarehouseResult result;
 
 	if (!check_cost(warehouse, &job, &result))

@@ -257,8 +257,8 @@ stop_job(Following *following)
 		return unknown(following, NULL);
 	result = job_done(following, reply.json);
 	if (result.outcome == WAREHOUSE_FAILED)
-		result.problem = psprintf("job \"%s\" did not end within %d s, the job_timeout of connection "
-								  "\"%s\", and was cancelled", following->id,
+		result.problem = psprintf("job \"%s\" did not end within %d s, the job_timeout of "
+								  "connection \"%s\", and was cancelled", following->id,
 								  warehouse->job_timeout_ms / 1000, warehouse->base.server);
 	return result;
 }

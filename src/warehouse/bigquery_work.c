@@ -10,8 +10,8 @@
 #include "utils/json.h"
 
 BigQueryJob
-bigquery_load_job(BigQuery *warehouse, const WarehouseLoad *load, const char *what, const char *name,
-		 const char *disposition)
+bigquery_load_job(BigQuery *warehouse, const WarehouseLoad *load, const char *what,
+				  const char *name, const char *disposition)
 {
 	BigQueryJob job = {.load = load->id, .what = what};
 	StringInfoData out;
@@ -62,7 +62,8 @@ bigquery_query_job(BigQuery *warehouse, const char *load, const char *what, cons
 }
 
 BigQueryJob
-bigquery_copy_job(BigQuery *warehouse, const WarehouseLoad *load, const char *what, WarehouseSide from)
+bigquery_copy_job(BigQuery *warehouse, const WarehouseLoad *load, const char *what,
+				  WarehouseSide from)
 {
 	BigQueryJob job = {.load = load->id, .what = what};
 	StringInfoData out;

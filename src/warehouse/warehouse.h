@@ -48,8 +48,8 @@ typedef enum WarehouseGap
 {
 	WAREHOUSE_GAP_NONE,
 	WAREHOUSE_GAP_STAGING,		/* the staging table is gone, with what was not published yet */
-	WAREHOUSE_GAP_ROWS			/* rows of former loads are on neither side, or a merged table has no
-								 * values yet in a column: all rows are to be loaded */
+	WAREHOUSE_GAP_ROWS			/* rows of former loads are on neither side, or a merged table has
+								 * no values yet in a column: all rows are to be loaded */
 } WarehouseGap;
 
 typedef struct WarehouseResult
