@@ -12,12 +12,6 @@
 #include "catalog/sql.h"
 #include "core/uuid.h"
 
-static char *
-crc_text(uint32 crc32c)
-{
-	return psprintf("%08x", crc32c);
-}
-
 void
 landing_batch(Run *run, Step *step, const BatchRow *batch)
 {
@@ -40,10 +34,15 @@ landing_batch(Run *run, Step *step, const BatchRow *batch)
 	sql_add_text(&args, batch->object != NULL ? batch->source->archive : NULL);
 	sql_add_text(&args, batch->object);
 	if (batch->object != NULL)
+	{
 		sql_add_bigint(&args, batch->object_bytes);
+		sql_add_crc32c(&args, batch->object_crc32c);
+	}
 	else
+	{
 		sql_add_null(&args, INT8OID);
-	sql_add_text(&args, batch->object != NULL ? crc_text(batch->object_crc32c) : NULL);
+		sql_add_null(&args, TEXTOID);
+	}
 	sql_run_own(sql, &args);
 }
 
@@ -73,11 +72,10 @@ landing_pages(const pg_uuid_t *batch, List *pages)
 		sql_add_jsonb(args, page->headers);
 		sql_add_bigint(args, page->bytes);
 		sql_add_bigint(args, page->records);
-		sql_add_text(args, crc_text(page->crc32c));
+		sql_add_crc32c(args, page->crc32c);
 		sql_add_timestamptz(args, page->received_at);
 	}
-	if (pages != NIL)
-		sql_run_own_for(sql, rows, list_length(pages));
+	sql_run_own_for(sql, rows, list_length(pages));
 }
 
 void
@@ -113,8 +111,7 @@ landing_requests(Run *run, Step *step, List *requests)
 		sql_add_int(args, request->took_ms);
 		sql_add_timestamptz(args, request->started_at);
 	}
-	if (requests != NIL)
-		sql_run_own_for(sql, rows, list_length(requests));
+	sql_run_own_for(sql, rows, list_length(requests));
 }
 
 void
@@ -245,8 +242,7 @@ landing_cursors_put(Run *run, const char *source, List *cursors, const pg_uuid_t
 		sql_add_jsonb(args, cursor->position);
 		sql_add_uuid(args, batch);
 	}
-	if (cursors != NIL)
-		sql_run_own_for(sql, rows, list_length(cursors));
+	sql_run_own_for(sql, rows, list_length(cursors));
 }
 
 void
@@ -275,7 +271,7 @@ landing_intent_done(const pg_uuid_t *id, int64 bytes, uint32 crc32c)
 
 	sql_add_uuid(&args, id);
 	sql_add_bigint(&args, bytes);
-	sql_add_text(&args, crc_text(crc32c));
+	sql_add_crc32c(&args, crc32c);
 	if (sql_run_own(sql, &args)->count != 1)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -20,17 +20,6 @@ add_place(SqlArgs *args, Run *run, Step *step, const LoadRecord *load)
 	sql_add_text(args, load->target);
 }
 
-static List *
-oid_texts(List *oids)
-{
-	List	   *texts = NIL;
-	ListCell   *cell;
-
-	foreach(cell, oids)
-		texts = lappend(texts, psprintf("%u", lfirst_oid(cell)));
-	return texts;
-}
-
 void
 load_add(Run *run, Step *step, const LoadRecord *load)
 {
@@ -38,7 +27,7 @@ load_add(Run *run, Step *step, const LoadRecord *load)
 		"INSERT INTO dataops.load (pipeline, env, step, relation, server, target, id, run, "
 		" step_run, mode, name, snapshot, tables, installation, rows, rows_loaded, bytes, "
 		" expected, state, whole, created_at, loaded_at, finished_at) "
-		"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::pg_snapshot, $13::oid[], i.id, "
+		"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::pg_snapshot, $13, i.id, "
 		" $14, CASE WHEN $18 IN ('loaded', 'done') THEN $15 END, $16, $17, $18, $19, t, "
 		" CASE WHEN $18 IN ('loaded', 'done') THEN t END, "
 		" CASE WHEN $18 IN ('loaded', 'done') THEN t END "
@@ -52,7 +41,7 @@ load_add(Run *run, Step *step, const LoadRecord *load)
 	sql_add_text(&args, load->mode);
 	sql_add_text(&args, load->name);
 	sql_add_text(&args, load->snapshot);
-	sql_add_texts(&args, oid_texts(load->tables));
+	sql_add_oids(&args, load->tables);
 	sql_add_bigint(&args, load->rows);
 	sql_add_bigint(&args, load->rows_loaded);
 	sql_add_bigint(&args, load->bytes);
@@ -198,22 +187,20 @@ LoadBase
 load_base(Run *run, Step *step, const LoadRecord *load)
 {
 	static const char sql[] =
-		"SELECT CASE WHEN l.installation = i.id THEN l.snapshot::text END, l.tables::text[] "
+		"SELECT CASE WHEN l.installation = i.id THEN l.snapshot::text END, l.tables "
 		"FROM dataops.load l, dataops.installation i WHERE l.pipeline = $1 AND l.env = $2 "
 		"AND l.step = $3 AND l.relation = $4 AND l.server = $5 AND l.target = $6 "
 		"AND l.state IN ('loaded', 'done') ORDER BY l.id DESC LIMIT 1";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 	LoadBase	base = {0};
-	ListCell   *cell;
 
 	add_place(&args, run, step, load);
 	rows = sql_run_own(sql, &args);
 	if (rows->count > 0)
 	{
 		base.snapshot = sql_text(rows, 0, 1);
-		foreach(cell, sql_texts(rows, 0, 2))
-			base.tables = lappend_oid(base.tables, atooid(lfirst(cell)));
+		base.tables = sql_oids(rows, 0, 2);
 		base.unknown = base.snapshot == NULL;
 	}
 	return base;

@@ -6,33 +6,8 @@
  */
 #include "catalog/outbox.h"
 
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
-
 #include "catalog/sql.h"
 #include "core/uuid.h"
-
-static char *
-crc_text(uint32 crc32c)
-{
-	return psprintf("%08x", crc32c);
-}
-
-/* The OIDs as one text, as "{1,2}"; NULL for none. */
-static char *
-oids_text(List *oids)
-{
-	StringInfoData text;
-	ListCell   *cell;
-
-	if (oids == NIL)
-		return NULL;
-	initStringInfo(&text);
-	foreach(cell, oids)
-		appendStringInfo(&text, "%c%u", text.len == 0 ? '{' : ',', lfirst_oid(cell));
-	appendStringInfoChar(&text, '}');
-	return text.data;
-}
 
 static void
 record_part(const pg_uuid_t *export, int number, const OutboxPart *part)
@@ -47,7 +22,7 @@ record_part(const pg_uuid_t *export, int number, const OutboxPart *part)
 	sql_add_text(&args, part->name);
 	sql_add_bigint(&args, part->rows);
 	sql_add_bigint(&args, part->bytes);
-	sql_add_text(&args, crc_text(part->crc32c));
+	sql_add_crc32c(&args, part->crc32c);
 	sql_run_own(sql, &args);
 }
 
@@ -59,7 +34,7 @@ outbox_record(Run *run, Step *step, const OutboxExport *export)
 		"server, folder, format, compression, columns, snapshot, tables, rows, bytes, created_at, "
 		"state, installation) "
 		"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::pg_snapshot, "
-		"$15::oid[], $16, $17, $18, 'open', i.id FROM dataops.installation i";
+		"$15, $16, $17, $18, 'open', i.id FROM dataops.installation i";
 	SqlArgs		args = {0};
 	ListCell   *cell;
 
@@ -77,7 +52,7 @@ outbox_record(Run *run, Step *step, const OutboxExport *export)
 	sql_add_text(&args, export->compression);
 	sql_add_jsonb(&args, export->columns);
 	sql_add_text(&args, export->snapshot);
-	sql_add_text(&args, oids_text(export->tables));
+	sql_add_oids(&args, export->tables);
 	sql_add_bigint(&args, export->rows);
 	sql_add_bigint(&args, export->bytes);
 	sql_add_timestamptz(&args, export->created_at);
@@ -227,13 +202,12 @@ outbox_last(Run *run, Step *step, const char *relation, const char *server, char
 			List **tables)
 {
 	static const char sql[] =
-		"SELECT snapshot, tables::text[] FROM dataops.export "
+		"SELECT snapshot, tables FROM dataops.export "
 		"WHERE pipeline = $1 AND env = $2 AND step = $3 AND relation = $4 AND server = $5 "
 		"AND load IS NULL AND state = 'done' AND snapshot IS NOT NULL "
 		"AND installation = (SELECT id FROM dataops.installation) ORDER BY id DESC LIMIT 1";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
-	ListCell   *cell;
 
 	sql_add_text(&args, run->pipeline);
 	sql_add_text(&args, run->env);
@@ -244,9 +218,7 @@ outbox_last(Run *run, Step *step, const char *relation, const char *server, char
 	if (rows->count == 0)
 		return false;
 	*snapshot = sql_text(rows, 0, 1);
-	*tables = NIL;
-	foreach(cell, sql_texts(rows, 0, 2))
-		*tables = lappend_oid(*tables, strtoul(lfirst(cell), NULL, 10));
+	*tables = sql_oids(rows, 0, 2);
 	return true;
 }
 

@@ -95,6 +95,27 @@ sql_add_uuids(SqlArgs *args, List *values)
 }
 
 void
+sql_add_oids(SqlArgs *args, List *values)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * (list_length(values) + 1));
+	int			count = 0;
+	ListCell   *cell;
+
+	foreach(cell, values)
+		elements[count++] = ObjectIdGetDatum(lfirst_oid(cell));
+	add_value(args, OIDARRAYOID,
+			  PointerGetDatum(construct_array(elements, count, OIDOID, sizeof(Oid), true,
+											  TYPALIGN_INT)),
+			  values == NIL);
+}
+
+void
+sql_add_crc32c(SqlArgs *args, uint32 value)
+{
+	sql_add_text(args, psprintf("%08x", value));
+}
+
+void
 sql_add_int(SqlArgs *args, int32 value)
 {
 	add_value(args, INT4OID, Int32GetDatum(value), false);
@@ -306,14 +327,16 @@ column_array(const SqlArgs *rows, int count, int column)
 											  by_value, alignment));
 }
 
-SqlRows *
+void
 sql_run_own_for(const char *sql, const SqlArgs *rows, int count)
 {
 	SqlArgs		arrays = {0};
 
+	if (count == 0)
+		return;
 	for (int i = 0; i < rows[0].count; i++)
 		add_value(&arrays, get_array_type(rows[0].types[i]), column_array(rows, count, i), false);
-	return sql_run_own(sql, &arrays);
+	(void) sql_run_own(sql, &arrays);
 }
 
 ErrorData *
@@ -443,6 +466,22 @@ sql_texts(const SqlRows *rows, uint64 row, int column)
 	for (int i = 0; i < count; i++)
 		if (!nulls[i])
 			list = lappend(list, TextDatumGetCString(elements[i]));
+	return list;
+}
+
+List *
+sql_oids(const SqlRows *rows, uint64 row, int column)
+{
+	List	   *list = NIL;
+	Datum	   *elements;
+	int			count;
+
+	if (sql_is_null(rows, row, column))
+		return NIL;
+	deconstruct_array(DatumGetArrayTypeP(sql_datum(rows, row, column)), OIDOID, sizeof(Oid), true,
+					  TYPALIGN_INT, &elements, NULL, &count);
+	for (int i = 0; i < count; i++)
+		list = lappend_oid(list, DatumGetObjectId(elements[i]));
 	return list;
 }
 

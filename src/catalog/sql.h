@@ -33,6 +33,8 @@ extern void sql_add_text(SqlArgs *args, const char *value);
 extern void sql_add_texts(SqlArgs *args, List *values);		/* of char *; NIL is NULL */
 extern void sql_add_uuid(SqlArgs *args, const pg_uuid_t *value);
 extern void sql_add_uuids(SqlArgs *args, List *values);		/* of pg_uuid_t *; NIL is '{}' */
+extern void sql_add_oids(SqlArgs *args, List *values);		/* of Oid; NIL is NULL */
+extern void sql_add_crc32c(SqlArgs *args, uint32 value);	/* as text of eight hex digits */
 extern void sql_add_int(SqlArgs *args, int32 value);
 extern void sql_add_bigint(SqlArgs *args, int64 value);
 extern void sql_add_bool(SqlArgs *args, bool value);
@@ -61,10 +63,10 @@ typedef struct SqlRows
 extern SqlRows *sql_run_own(const char *sql, SqlArgs *args);
 
 /*
- * The same once for many: $n is the array of the nth arguments of "rows", of which there is at
- * least one and which have the same types.
+ * Changes many rows at once: $n is the array of the nth arguments of "rows", which have the same
+ * types.  Nothing is done when there are none.
  */
-extern SqlRows *sql_run_own_for(const char *sql, const SqlArgs *rows, int count);
+extern void sql_run_own_for(const char *sql, const SqlArgs *rows, int count);
 
 /* Values of row "row" (from 0), column "column" (from 1); palloc'ed where by reference. */
 extern bool sql_is_null(const SqlRows *rows, uint64 row, int column);
@@ -76,8 +78,9 @@ extern pg_uuid_t *sql_uuid(const SqlRows *rows, uint64 row, int column);
 extern Jsonb *sql_jsonb(const SqlRows *rows, uint64 row, int column);
 /* 0 when null */
 extern TimestampTz sql_timestamptz(const SqlRows *rows, uint64 row, int column);
-/* An array, as List of char * or of pg_uuid_t *. */
+/* An array, as List of char *, of Oid or of pg_uuid_t *. */
 extern List *sql_texts(const SqlRows *rows, uint64 row, int column);
+extern List *sql_oids(const SqlRows *rows, uint64 row, int column);
 extern List *sql_uuids(const SqlRows *rows, uint64 row, int column);
 
 /* The role that owns the extension's objects. */

@@ -12,6 +12,7 @@
 #include "catalog/landing.h"
 #include "catalog/ledger.h"
 #include "catalog/txn.h"
+#include "core/copy.h"
 #include "core/error.h"
 #include "core/fault.h"
 #include "core/uuid.h"
@@ -49,7 +50,7 @@ stop_with(FetchStage *stage, int number, const Answer *answer)
 	result->next_attempt_at = answer->not_before;
 	result->retry = answer->retry;
 	result->sqlstate = answer->sqlstate;
-	result->hint = answer->hint != NULL ? pstrdup(answer->hint) : NULL;
+	result->hint = copy_text(answer->hint);
 	result->error = psprintf("could not fetch page %d of %s (step \"%s\" of pipeline \"%s\"): %s",
 							 number, stage->source->what, stage->step->name, stage->run->pipeline,
 							 answer->problem);
@@ -304,12 +305,6 @@ note_capped(const Traversal *traversal)
 
 /* ---- beginning and end ---- */
 
-static char *
-copy_text(const char *text)
-{
-	return text != NULL ? pstrdup(text) : NULL;
-}
-
 static CursorRow *
 copy_row(const CursorRow *row)
 {
@@ -317,13 +312,8 @@ copy_row(const CursorRow *row)
 
 	*copy = (CursorRow) {
 		copy_text(row->shard), copy_text(row->value), copy_text(row->etag),
-		copy_text(row->last_modified), NULL, row->done
+		copy_text(row->last_modified), copy_jsonb(row->position), row->done
 	};
-	if (row->position != NULL)
-	{
-		copy->position = palloc(VARSIZE(row->position));
-		memcpy(copy->position, row->position, VARSIZE(row->position));
-	}
 	return copy;
 }
 

@@ -21,6 +21,7 @@
 #include "catalog/landing.h"
 #include "catalog/raw_table.h"
 #include "catalog/txn.h"
+#include "core/copy.h"
 #include "core/fault.h"
 #include "core/uuid.h"
 #include "format/jsonb_writer.h"
@@ -142,7 +143,7 @@ land_log_request(BatchSink *base, const RequestLog *request)
 	*copy = *request;
 	copy->method = pstrdup(request->method);
 	copy->url = pstrdup(request->url);
-	copy->problem = request->problem != NULL ? pstrdup(request->problem) : NULL;
+	copy->problem = copy_text(request->problem);
 	sink->requests = lappend(sink->requests, copy);
 	MemoryContextSwitchTo(previous);
 }
@@ -173,11 +174,7 @@ land_page_begin(BatchSink *base, const PageInfo *info)
 	sink->page->row.url = pstrdup(info->url);
 	sink->page->row.status = info->status;
 	sink->page->row.received_at = info->received_at;
-	if (info->headers != NULL)
-	{
-		sink->page->row.headers = palloc(VARSIZE(info->headers));
-		memcpy(sink->page->row.headers, info->headers, VARSIZE(info->headers));
-	}
+	sink->page->row.headers = copy_jsonb(info->headers);
 	sink->page->records = records_create(sink->page_memory);
 	MemoryContextSwitchTo(previous);
 }
@@ -196,12 +193,6 @@ land_page_discard(BatchSink *base)
 	MemoryContextDelete(sink->page_memory);
 	sink->page_memory = NULL;
 	sink->page = NULL;
-}
-
-static char *
-copy_text(const char *text)
-{
-	return text != NULL ? pstrdup(text) : NULL;
 }
 
 /* The cursor noted for the shard; a new one when there is none. */
@@ -230,12 +221,7 @@ note_cursor(LandSink *sink, const CursorState *from)
 	to->value = copy_text(from->value);
 	to->etag = copy_text(from->etag);
 	to->last_modified = copy_text(from->last_modified);
-	to->position = NULL;
-	if (from->position != NULL)
-	{
-		to->position = palloc(VARSIZE(from->position));
-		memcpy(to->position, from->position, VARSIZE(from->position));
-	}
+	to->position = copy_jsonb(from->position);
 	MemoryContextSwitchTo(previous);
 }
 

@@ -9,6 +9,7 @@
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 
+#include "core/copy.h"
 #include "core/crypto.h"
 #include "net/google_credential.h"
 #include "net/google_grant.h"
@@ -51,12 +52,6 @@ make_key(GoogleAuth *auth, const char *credentials)
 			appendStringInfoString(&digests, crypto_sha256_hex((CryptoBytes) {
 				(const uint8 *) parts[i], strlen(parts[i])}));
 	crypto_sha256((CryptoBytes) {(uint8 *) digests.data, digests.len}, auth->key);
-}
-
-static const char *
-copy_text(const char *text)
-{
-	return text != NULL ? pstrdup(text) : NULL;
 }
 
 GoogleAuth *

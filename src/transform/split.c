@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "core/copy.h"
 #include "model/execute.h"
 #include "model/tree.h"
 
@@ -88,14 +89,11 @@ static void
 keep_sample(RowJudge *judge, Jsonb *row, MemoryContext memory)
 {
 	MemoryContext previous;
-	Jsonb	   *copy;
 
 	if (list_length(judge->samples) >= MAX_SAMPLES)
 		return;
 	previous = MemoryContextSwitchTo(memory);
-	copy = palloc(VARSIZE(row));
-	memcpy(copy, row, VARSIZE(row));
-	judge->samples = lappend(judge->samples, copy);
+	judge->samples = lappend(judge->samples, copy_jsonb(row));
 	MemoryContextSwitchTo(previous);
 }
 
