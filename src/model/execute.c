@@ -24,13 +24,14 @@
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/date.h"
-#include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+
+#include "format/append.h"
+#include "format/value_text.h"
 
 static void
 point_into_text(void *arg)
@@ -224,41 +225,18 @@ slot_text(TupleTableSlot *slot, int column)
 	return OidOutputFunctionCall(output, slot->tts_values[column]);
 }
 
-/* As ISO 8601; "zone" is appended. */
+/* As ISO 8601. */
 static char *
-moment_text(Timestamp moment, const char *zone)
+time_text(Datum value, Oid type)
 {
-	struct pg_tm tm;
-	fsec_t		fraction;
-	char		text[MAXDATELEN + 1];
+	bool		moment = type == TIMESTAMPTZOID;
+	StringInfoData text;
 
-	if (TIMESTAMP_NOT_FINITE(moment))
-	{
-		EncodeSpecialTimestamp(moment, text);
-		return pstrdup(text);
-	}
-	if (timestamp2tm(moment, NULL, &tm, &fraction, NULL, NULL) != 0)
-		ereport(ERROR,
-				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				errmsg("timestamp out of range"));
-	EncodeDateTime(&tm, fraction, false, 0, NULL, USE_XSD_DATES, text);
-	return psprintf("%s%s", text, zone);
-}
-
-static char *
-date_text(DateADT date)
-{
-	struct pg_tm tm = {0};
-	char		text[MAXDATELEN + 1];
-
-	if (DATE_NOT_FINITE(date))
-		EncodeSpecialDate(date, text);
-	else
-	{
-		j2date(date + POSTGRES_EPOCH_JDATE, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
-		EncodeDateOnly(&tm, USE_XSD_DATES, text);
-	}
-	return pstrdup(text);
+	initStringInfo(&text);
+	text_append_time(&text, value, moment ? TIMESTAMPOID : type, TIME_JSON, text_day_create());
+	if (moment && !TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(value)))
+		append_char(&text, 'Z');
+	return append_ended(&text, 0);
 }
 
 /* A value by no setting of the session. */
@@ -266,11 +244,12 @@ static char *
 plain_text(TupleTableSlot *slot, int column)
 {
 	Datum		value = slot->tts_values[column];
+	Oid			type = TupleDescAttr(slot->tts_tupleDescriptor, column)->atttypid;
 	char		text[DOUBLE_SHORTEST_DECIMAL_LEN];
 
 	if (slot->tts_isnull[column])
 		return NULL;
-	switch (TupleDescAttr(slot->tts_tupleDescriptor, column)->atttypid)
+	switch (type)
 	{
 		case BOOLOID:
 			return pstrdup(DatumGetBool(value) ? "true" : "false");
@@ -281,11 +260,9 @@ plain_text(TupleTableSlot *slot, int column)
 			double_to_shortest_decimal_buf(DatumGetFloat8(value), text);
 			return pstrdup(text);
 		case DATEOID:
-			return date_text(DatumGetDateADT(value));
 		case TIMESTAMPOID:
-			return moment_text(DatumGetTimestamp(value), "");
 		case TIMESTAMPTZOID:
-			return moment_text(DatumGetTimestampTz(value), "Z");
+			return time_text(value, type);
 		default:
 			return slot_text(slot, column);
 	}

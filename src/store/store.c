@@ -19,32 +19,36 @@
 
 static const StoreDriver *const drivers[] = {&store_file_driver, &store_gcs_driver};
 
+/* NULL: the connection leads to no object store. */
+static const StoreDriver *
+driver_of(const Connection *connection)
+{
+	for (int i = 0; i < lengthof(drivers); i++)
+		if (strcmp(connection->wrapper, drivers[i]->wrapper) == 0)
+			return drivers[i];
+	return NULL;
+}
+
 Store *
 store_open(Connection *connection, StoreArea area, MemoryContext owner)
 {
-	for (int i = 0; i < lengthof(drivers); i++)
-	{
-		if (strcmp(connection->wrapper, drivers[i]->wrapper) != 0)
-			continue;
-		if (area == STORE_STAGING &&
-			option_text(connection->options, "staging_prefix", NULL) == NULL)
-			return NULL;
-		return drivers[i]->open(connection, area, owner);
-	}
-	ereport(ERROR,
-			errcode(ERRCODE_WRONG_OBJECT_TYPE),
-			errmsg("connection \"%s\" is not an object store", connection->server),
-			errdetail("It is a server of %s.", connection->wrapper),
-			errhint("Use a server of dataops_file or dataops_gcs."));
+	const StoreDriver *driver = driver_of(connection);
+
+	if (driver == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("connection \"%s\" is not an object store", connection->server),
+				errdetail("It is a server of %s.", connection->wrapper),
+				errhint("Use a server of dataops_file or dataops_gcs."));
+	if (area == STORE_STAGING && option_text(connection->options, "staging_prefix", NULL) == NULL)
+		return NULL;
+	return driver->open(connection, area, owner);
 }
 
 bool
 store_is_behind(const Connection *connection)
 {
-	for (int i = 0; i < lengthof(drivers); i++)
-		if (strcmp(connection->wrapper, drivers[i]->wrapper) == 0)
-			return true;
-	return false;
+	return driver_of(connection) != NULL;
 }
 
 bool
