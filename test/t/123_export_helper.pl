@@ -42,12 +42,22 @@ sub logged_since
 	return substr(slurp_file($node->logfile), $offset);
 }
 
+# What the system tells about a process; nothing of one that has ended.
+sub told
+{
+	my ($process, $what) = @_;
+
+	open my $file, '<', "/proc/$process/$what" or return '';
+	return join('', <$file>);
+}
+
 # Children of the server by that title; the helper has no session, so no view shows it.
 sub helpers
 {
 	my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
 
-	return grep { /^\d+$/ } split /\s+/, `ps -o pid= --ppid $postmaster -C postgres -o args= | awk '/dataops gzip helper/ {print \$1}'`;
+	return grep { told($_, 'cmdline') =~ /dataops gzip helper/ && told($_, 'stat') =~ /\) \S $postmaster / }
+	  map { m{/(\d+)$} ? $1 : () } glob '/proc/*';
 }
 
 sub wait_for_helpers
