@@ -106,6 +106,46 @@ load_unfinished(Run *run, Step *step)
 	return rows->count == 0 ? NULL : read_load(rows, 0);
 }
 
+static void
+end_forsaken(const char *server, const char *target)
+{
+	static const char sql[] =
+		"UPDATE dataops.load l SET "
+		" state = CASE state WHEN 'open' THEN 'removed' ELSE 'failed' END, "
+		" finished_at = clock_timestamp(), error = 'the step is not defined any more' "
+		"WHERE l.server = $1 AND l.target = $2 AND l.finished_at IS NULL "
+		"AND l.installation = (SELECT id FROM dataops.installation) "
+		"AND NOT EXISTS (SELECT FROM dataops.deployment p WHERE p.kind = 'step' "
+		" AND p.pipeline = l.pipeline AND p.env = l.env AND p.object = l.step)";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, server);
+	sql_add_text(&args, target);
+	sql_run_own(sql, &args);
+}
+
+char *
+load_other_unfinished(Run *run, const char *step, const char *server, const char *target)
+{
+	static const char sql[] =
+		"SELECT l.step, l.pipeline FROM dataops.load l WHERE l.server = $1 AND l.target = $2 "
+		"AND l.state IN ('loading', 'loaded') AND l.finished_at IS NULL "
+		"AND l.installation = (SELECT id FROM dataops.installation) "
+		"AND ($3::text, $4::text, $5::text) IS DISTINCT FROM (l.pipeline, l.env, l.step) LIMIT 1";
+	SqlArgs		args = {0};
+	SqlRows    *rows;
+
+	end_forsaken(server, target);
+	sql_add_text(&args, server);
+	sql_add_text(&args, target);
+	sql_add_text(&args, run->pipeline);
+	sql_add_text(&args, run->env);
+	sql_add_text(&args, step);
+	rows = sql_run_own(sql, &args);
+	return rows->count == 0 ? NULL :
+		psprintf("step \"%s\" of pipeline \"%s\"", sql_text(rows, 0, 1), sql_text(rows, 0, 2));
+}
+
 List *
 load_with_files(Run *run, Step *step)
 {

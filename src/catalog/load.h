@@ -58,6 +58,14 @@ extern LoadRecord *load_unfinished(Run *run, Step *step);
  */
 extern void load_set_state(LoadRecord *load, const char *state, bool ended);
 
+/*
+ * Another load into the table whose end is not known: step "x" of pipeline "y".  NULL: there is
+ * none.  Those whose step is not defined any more have failed, for nobody will ask for their end.
+ * "step": whose loads do not count; NULL: all do.  The table's lock is held.
+ */
+extern char *load_other_unfinished(Run *run, const char *step, const char *server,
+								   const char *target);
+
 /* Loads of this step that have ended but whose files are still there: List of LoadRecord *. */
 extern List *load_with_files(Run *run, Step *step);
 

@@ -71,6 +71,13 @@ lock_acquire(MemoryContext owner, const char *pipeline, const char *env)
 }
 
 bool
+lock_acquire_table(MemoryContext owner, const char *server, const char *table)
+{
+	/* no pipeline has such a name */
+	return lock_acquire(owner, psprintf("%s/%s", server, table), "table");
+}
+
+bool
 lock_is_held(const char *pipeline, const char *env)
 {
 	LOCKTAG		tag;

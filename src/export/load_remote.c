@@ -334,7 +334,8 @@ load_remote(Run *run, Step *step, const LoadJudge *judge)
 
 	for (;;)
 	{
-		remote_begin(load, run, step, judge);
+		if (!remote_begin(load, run, step, judge))
+			return load->result;
 		remote_drop_leftovers(load);
 		if (!advance(load))
 		{

@@ -20,6 +20,7 @@ typedef struct RemoteLoad
 	bool		reset;
 	bool		whole;			/* all rows are to be read, whatever was loaded before */
 	bool		again;			/* it has come to nothing, and another one is to be made */
+	bool		locked;			/* the table is ours until the attempt ends */
 	List	   *leftovers;		/* Delivery *: files of loads that have ended */
 	List	   *there;			/* texts: what the warehouse has */
 	int64		quarantined;
@@ -49,8 +50,19 @@ extern bool remote_run_judged(RemoteLoad *load, void (*body) (void *arg));
 
 /* ---- load_left.c ---- */
 
-/* Reads the step, and from the ledger where it stands; "whole" is kept. */
-extern void remote_begin(RemoteLoad *load, Run *run, Step *step, const LoadJudge *judge);
+/*
+ * Reads the step, and from the ledger where it stands; "whole" and "locked" are kept.  False when
+ * somebody else is at work on the table: then the result says so.
+ */
+extern bool remote_begin(RemoteLoad *load, Run *run, Step *step, const LoadJudge *judge);
+
+/*
+ * Takes the table's lock for the step's attempt, unless *locked, in the transaction in hand.  False
+ * when another load fills it, or did and its end is not known: then *result is a failure that
+ * passes, in a minute or later.  "step": whose own loads do not count; NULL: all do.
+ */
+extern bool remote_own_table(Run *run, const char *step, const LoadRecord *table, bool *locked,
+							 StageResult *result);
 
 /* Takes away files of loads that have ended; the load in hand does not depend on them. */
 extern void remote_drop_leftovers(RemoteLoad *load);

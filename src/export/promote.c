@@ -6,7 +6,7 @@
  */
 #include "core/compat.h"
 
-#include "export/load.h"
+#include "export/load_remote.h"
 
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -98,11 +98,17 @@ conclude(void *arg)
 					   promotion->answer.job);
 }
 
-/* The last of the loads that stand there names the work: all of them are published by it. */
-static void
-begin(Promotion *promotion, Run *run, Step *step)
+/*
+ * The last of the loads that stand there names the work: all of them are published by it.  False
+ * when somebody else is at work on the table: then *result says so.
+ */
+static bool
+begin(Promotion *promotion, Run *run, Step *step, StageResult *result)
 {
 	LoadSpec   *spec;
+	LoadRecord	table = {0};
+	bool		locked = false;
+	bool		ours;
 
 	txn_begin(run);
 	MemoryContextSwitchTo(run->step_memory);
@@ -113,8 +119,12 @@ begin(Promotion *promotion, Run *run, Step *step)
 	promotion->load.table = load_table(spec);
 	promotion->load.mode = spec->mode;
 	promotion->load.id = load_last_unpublished(run, spec->server, promotion->load.table->name);
+	table.server = spec->server;
+	table.target = promotion->load.table->name;
+	ours = remote_own_table(run, NULL, &table, &locked, result);
 	txn_commit(run);
 	MemoryContextSwitchTo(run->step_memory);
+	return ours;
 }
 
 StageResult
@@ -124,7 +134,8 @@ promote_remote(Run *run, Step *step)
 	StageResult result = {.outcome = STAGE_DONE};
 	WarehouseResult *answer = &promotion->answer;
 
-	begin(promotion, run, step);
+	if (!begin(promotion, run, step, &result))
+		return result;
 	if (promotion->load.id == NULL)
 		return nothing_to_publish(run);
 	FAULT_POINT("promote_before_publish");

@@ -214,6 +214,45 @@ app(q{DELETE FROM near.item WHERE id = 1000000; DELETE FROM near_staging.item WH
 run_pipeline('near');
 is(state_of('near'), expected('near'), 'the next run loads what was cancelled');
 
+# Two pipelines that fill one table outside: one waits while the other is at work, or as long as nobody knows what became of it.
+app(<<'SQL');
+SELECT dataops.create_pipeline('rival');
+SELECT dataops.add_load('rival', 'other.item', 'far', key => '{id}', stage => 'lake');
+SELECT dataops.add_load('rival', 'here.log', 'far', mode => 'append', stage => 'lake', publish => false);
+SQL
+sub rival_waits
+{
+	my ($error, $what) = @_;
+
+	unlike(run_pipeline('rival'), qr/ERROR/, "$what: no failure");
+	like(app(q{SELECT state || ' ' || coalesce(error, '') || '. ' || coalesce(hint, '') FROM dataops.step_runs WHERE pipeline = 'rival' AND step = 'other.item@far' ORDER BY step_run_id DESC LIMIT 1}),
+		qr/^waiting $error/, 'but a wait');
+	$node->safe_psql('work', q{UPDATE dataops.run SET next_attempt_at = now() WHERE state = 'waiting'; UPDATE dataops.step_run SET next_attempt_at = now() WHERE state = 'waiting'});
+	return;
+}
+change_rows();
+$session = session_start($node, 'working', [ "SET dataops.fault = 'load_after_loading:sleep'", "CALL dataops.run('far')" ], database => 'work', user => 'app');
+wait_for($node, "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'working' AND wait_event = 'Extension'", 'the load that is at work');
+rival_waits(qr/table "item" of warehouse "far" is filled by another load\. It is this one's turn when that one has ended\./, 'while the other is at work');
+$node->safe_psql('work', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'working'");
+session_end($session);
+rival_waits(qr/table "item" of warehouse "far" has a load whose end is not known\. It is this one's turn when step "here\.item\@far" of pipeline "far" has run, or is dropped\./,
+	'while its end is not known');
+run_pipeline('far');
+unlike(run_pipeline('rival'), qr/ERROR|waits/, 'then it goes on');
+is(app(q{SELECT count(*) FILTER (WHERE (line->>'id')::int = 1000000) || ' ' || (count(*) - (SELECT count(*) FROM here.item)) FROM remote_test.line WHERE side = 'production' AND "table" = 'item'}),
+	'1 1', 'and both have their rows in the table');
+change_rows();
+app("UPDATE other.item SET v = v + 1; UPDATE other.item SET filler = 'mine'");
+$session = session_start($node, 'working', [ "SET dataops.fault = 'load_after_loading:sleep'", "CALL dataops.run('far')" ], database => 'work', user => 'app');
+wait_for($node, "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'working' AND wait_event = 'Extension'", 'the load that is at work');
+$node->safe_psql('work', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'working'");
+session_end($session);
+app("SELECT dataops.drop_step('far', 'here.log\@far'); SELECT dataops.drop_step('far', 'here.item\@far')");
+unlike(run_pipeline('rival'), qr/ERROR|waits/, 'nobody waits for a step that was dropped');
+is(app(q{SELECT state || ' ' || error FROM dataops.load WHERE pipeline = 'far' AND step = 'here.item@far' ORDER BY id DESC LIMIT 1}), 'failed the step is not defined any more', 'its load has failed');
+is(app(q{SELECT line->>'filler' FROM remote_test.line WHERE side = 'production' AND "table" = 'item' AND (line->>'id')::int = 1000000}), 'mine', 'the other one has its rows there');
+
 # A reader who looks all the time never sees two generations of rows, nor none.
 app(<<'SQL');
 CREATE TABLE here.whole AS SELECT 0 AS generation, i AS id FROM generate_series(1, 500) i;
