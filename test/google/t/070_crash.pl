@@ -15,7 +15,7 @@ my $pipeline = Pipeline->new('crash');
 my $node = $pipeline->{node};
 my %count;
 
-# Of these it matters to others whether they have had their effect.
+# Of these each one is tried, and it matters whether it has had its effect; of the others the first, a middle and the last.
 my %changes = map { $_ => 1 } qw(upload rewrite delete table.insert table.patch table.delete job.insert);
 
 $count{$_}++ for @{ $pipeline->{requests} };
@@ -25,7 +25,7 @@ my $kills = 0;
 
 for my $kind (sort keys %count)
 {
-	for my $nth (uniq 1, int(($count{$kind} + 1) / 2), $count{$kind})
+	for my $nth ($changes{$kind} ? 1 .. $count{$kind} : uniq 1, int(($count{$kind} + 1) / 2), $count{$kind})
 	{
 		for my $effect ('', $changes{$kind} ? '&effect' : ())
 		{

@@ -39,7 +39,7 @@ CREATE TABLE market.item (id int PRIMARY KEY, generation text, price numeric(12,
 CREATE TABLE market.log (n int, generation text, note text);
 SELECT dataops.create_pipeline('job');
 SELECT dataops.add_export('job', 'market.sample', 'lake');
-SELECT dataops.add_load('job', 'market.item', 'bq', key => '{id}', stage => 'lake', after => '{market.sample@lake}', checks => '{"matches(sum(price), max(id))"}');
+SELECT dataops.add_load('job', 'market.item', 'bq', key => '{id}', stage => 'lake', after => '{market.sample@lake}', checks => '{"matches(sum(price), max(seen))"}');
 SELECT dataops.add_load('job', 'market.log', 'bq', mode => 'append', stage => 'lake', after => '{market.item@bq}', checks => '{"matches(sum(n))"}');
 SQL
 
