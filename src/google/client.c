@@ -6,20 +6,16 @@
  */
 #include "google/client.h"
 
-#include "common/pg_prng.h"
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "catalog/option.h"
 #include "catalog/secret.h"
 #include "core/crypto.h"
 #include "core/error.h"
 #include "google/endpoint.h"
+#include "net/attempts.h"
 #include "net/google_auth.h"
-#include "net/retry.h"
-#include "net/transfer.h"
-#include "net/wait.h"
 #include "remote/reach.h"
 
 #define REPLY_BYTES		(64 * 1024 * 1024)	/* of a reply that is read as JSON */
@@ -162,6 +158,17 @@ google_client_open(Connection *connection, GoogleService service, MemoryContext 
 
 /* ---- one attempt ---- */
 
+struct GoogleExchange
+{
+	MemoryContext memory;
+	GoogleClient *client;
+	GoogleCall	call;
+	HttpAttempts attempts;
+	bool		renew;			/* the token that was sent last was refused */
+	bool		renewed;
+	const char *token;			/* that was sent last, or NULL */
+};
+
 static const char *
 url_of(GoogleClient *client, const GoogleCall *call)
 {
@@ -179,38 +186,34 @@ url_of(GoogleClient *client, const GoogleCall *call)
 	return call->url;
 }
 
-static char *
-bearer(const char *token)
+static void
+send_call(GoogleExchange *exchange, const char *token)
 {
-	char	   *value = psprintf("Bearer %s", token);
-
-	crypto_wipe_with(CurrentMemoryContext, value, strlen(value));
-	return value;
-}
-
-static HttpResponse *
-send_call(GoogleClient *client, const GoogleCall *call, const char *token)
-{
-	HttpHeader	authorization = {"Authorization", token != NULL ? bearer(token) : NULL};
+	const GoogleCall *call = &exchange->call;
+	char	   *bearer = token != NULL ? psprintf("Bearer %s", token) : NULL;
+	HttpHeader	authorization = {"Authorization", bearer};
 	HttpHeader *headers = palloc(sizeof(HttpHeader) * (call->nheaders + 1));
 	HttpRequest request = {
 		.method = call->method,
-		.url = url_of(client, call),
+		.url = url_of(exchange->client, call),
 		.headers = headers,
 		.nheaders = call->nheaders,
 		.secret_headers = &authorization,
-		.nsecret_headers = token != NULL ? 1 : 0,
+		.nsecret_headers = bearer != NULL ? 1 : 0,
 		.body = call->body,
 		.body_length = call->body_length,
 		.once = !call->repeatable
 	};
 
+	if (bearer != NULL)
+		crypto_wipe_with(CurrentMemoryContext, bearer, strlen(bearer));
+	exchange->token = bearer != NULL ? bearer + strlen("Bearer ") : NULL;
 	if (call->nheaders > 0)
 		memcpy(headers, call->headers, sizeof(HttpHeader) * call->nheaders);
 	/* without one libcurl would name a form */
 	if (call->content_type != NULL)
 		headers[request.nheaders++] = (HttpHeader) {"Content-Type", call->content_type};
-	return http_perform(client->pool, &request);
+	attempts_send(&exchange->attempts, &request);
 }
 
 /* ---- the answer ---- */
@@ -325,24 +328,24 @@ read_reply(HttpResponse *response, const GoogleCall *call, const char *token)
 
 /* ---- calls ---- */
 
-static RetryDecision
-decide(const GoogleReply *reply, const GoogleCall *call, int number, bool can_refresh,
-	   int64 elapsed_ms)
+/* After an attempt without success: is there to be another one? */
+static bool
+try_again(GoogleExchange *exchange, GoogleReply *reply)
 {
 	RetryAttempt attempt = {
-		.number = number,
 		.outcome = attempt_outcome(reply->response->verdict),
 		.status = reply->status,
 		.action = reply->retry ? STATUS_RETRY : STATUS_FAIL,
-		.idempotent = call->repeatable,
-		.can_refresh = can_refresh,
-		.retry_after = http_header(reply->response, "Retry-After"),
-		.elapsed_ms = elapsed_ms,
-		.now = GetCurrentTimestamp(),
-		.random = pg_prng_uint64(&pg_global_prng_state)
+		.idempotent = exchange->call.repeatable,
+		.can_refresh = exchange->client->auth != NULL && !exchange->renewed,
+		.retry_after = http_header(reply->response, "Retry-After")
 	};
+	RetryDecision decision = attempts_decide(&exchange->attempts, &policy, &attempt);
 
-	return retry_decide(&policy, &attempt);
+	exchange->renew = decision.action == RETRY_REFRESHED;
+	exchange->renewed = exchange->renewed || exchange->renew;
+	reply->not_before = decision.at;
+	return decision.action == RETRY_REFRESHED || decision.action == RETRY_AFTER;
 }
 
 static GoogleReply *
@@ -363,43 +366,78 @@ google_has_token(GoogleClient *client, bool *needed, char **problem)
 
 	*needed = client->auth != NULL;
 	if (*needed)
-		token = google_auth_token(client->auth, client->auth_pool, false);
+		(void) google_auth_token(client->auth, client->auth_pool, false, true, &token);
 	*problem = token.problem;
 	return token.token != NULL;
+}
+
+GoogleExchange *
+google_begin(GoogleClient *client, const GoogleCall *call)
+{
+	GoogleExchange *exchange = palloc0(sizeof(GoogleExchange));
+
+	exchange->memory = CurrentMemoryContext;
+	exchange->client = client;
+	exchange->call = *call;
+	exchange->attempts = attempts_begin(client->pool);
+	return exchange;
+}
+
+/* Sends the next attempt when its time has come; false: not yet, or *refused is the reply. */
+static bool
+send_next(GoogleExchange *exchange, bool wait, GoogleReply **refused)
+{
+	GoogleClient *client = exchange->client;
+	GoogleToken token = {0};
+
+	if (!attempts_are_due(&exchange->attempts, wait))
+		return false;
+	if (client->auth != NULL)
+	{
+		if (!google_auth_token(client->auth, client->auth_pool, exchange->renew, wait, &token))
+			return false;
+		exchange->renew = false;
+		if (token.token == NULL)
+		{
+			*refused = without_token(&token);
+			return false;
+		}
+	}
+	send_call(exchange, token.token);
+	return true;
+}
+
+static GoogleReply *
+move_on(GoogleExchange *exchange, bool wait)
+{
+	for (;;)
+	{
+		GoogleReply *reply = NULL;
+		HttpResponse *response;
+
+		if (!exchange->attempts.under_way && !send_next(exchange, wait, &reply))
+			return reply;
+		response = attempts_receive(&exchange->attempts, wait);
+		if (response == NULL)
+			return NULL;
+		reply = read_reply(response, &exchange->call, exchange->token);
+		if ((reply->status != 0 && reply->status < 400) || !try_again(exchange, reply))
+			return reply;
+	}
+}
+
+GoogleReply *
+google_receive(GoogleExchange *exchange, bool wait)
+{
+	MemoryContext caller = MemoryContextSwitchTo(exchange->memory);
+	GoogleReply *reply = move_on(exchange, wait);
+
+	MemoryContextSwitchTo(caller);
+	return reply;
 }
 
 GoogleReply *
 google_call(GoogleClient *client, const GoogleCall *call)
 {
-	int64		began = wait_clock_ms();
-	bool		renew = false;	/* the token that was sent last was refused */
-	bool		renewed = false;
-
-	for (int number = 1;; number++)
-	{
-		GoogleToken token = {0};
-		GoogleReply *reply;
-		RetryDecision decision;
-
-		if (client->auth != NULL)
-		{
-			token = google_auth_token(client->auth, client->auth_pool, renew);
-			if (token.token == NULL)
-				return without_token(&token);
-		}
-		reply = read_reply(send_call(client, call, token.token), call, token.token);
-		if (reply->status != 0 && reply->status < 400)
-			return reply;
-		decision = decide(reply, call, number, client->auth != NULL && !renewed,
-						  wait_clock_ms() - began);
-		renew = decision.action == RETRY_REFRESHED;
-		renewed = renewed || renew;
-		if (decision.action == RETRY_AFTER)
-			latch_sleep(decision.delay_ms);
-		else if (decision.action != RETRY_REFRESHED)
-		{
-			reply->not_before = decision.at;
-			return reply;
-		}
-	}
+	return google_receive(google_begin(client, call), true);
 }

@@ -80,4 +80,20 @@ extern bool google_has_token(GoogleClient *client, bool *needed, char **problem)
  */
 extern GoogleReply *google_call(GoogleClient *client, const GoogleCall *call);
 
+/* A call under way. */
+typedef struct GoogleExchange GoogleExchange;
+
+/*
+ * The same for those who cannot wait: begins a call.  What "call" points to must stay until its
+ * reply.  It lives in CurrentMemoryContext, and ends with that.
+ */
+extern GoogleExchange *google_begin(GoogleClient *client, const GoogleCall *call);
+
+/*
+ * The reply, which lives in the exchange's context; NULL as long as there is none.  With "wait"
+ * there always is; without, what can be done is done without sleeping, retries and new tokens
+ * included.
+ */
+extern GoogleReply *google_receive(GoogleExchange *exchange, bool wait);
+
 #endif

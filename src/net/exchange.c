@@ -16,6 +16,8 @@
 #include "storage/fd.h"
 
 #define RECEIVE_BUFFER		(128 * 1024L)
+/* So much leaves with one call: who only looks in now and then must not starve the connection. */
+#define SEND_BUFFER			(512 * 1024L)
 #define HEAD_LIMIT			((size_t) 64 * 1024)
 
 #define PICK(given, fallback, builtin) \
@@ -329,6 +331,8 @@ setup_request(HttpTransfer *transfer)
 		SET(handle, CURLOPT_NOBODY, 1L);
 	else if (sends)
 	{
+		if (transfer->body_length > SEND_BUFFER)
+			SET(handle, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
 		SET(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) transfer->body_length);
 		SET(handle, CURLOPT_POSTFIELDS, transfer->body != NULL ? transfer->body : "");
 		SET(handle, CURLOPT_CUSTOMREQUEST, transfer->method);

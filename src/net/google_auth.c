@@ -30,6 +30,8 @@ struct GoogleAuth
 	uint8		key[CRYPTO_SHA256_LENGTH];	/* of the cache */
 	MemoryContext handed_memory;	/* of the token handed out last */
 	const char *handed;			/* NULL: none yet */
+	MemoryContext granting_memory;	/* of a grant that has not come yet */
+	GoogleGranting *granting;	/* NULL: none is asked for */
 };
 
 /* Everything that tells a token from others. */
@@ -82,6 +84,8 @@ google_auth_create(MemoryContext owner, const GoogleAuthOptions *options)
 				errdetail("They name a file, and files are not read here."));
 	auth->handed_memory = AllocSetContextCreate(memory, "dataops google token",
 												ALLOCSET_SMALL_SIZES);
+	auth->granting_memory = AllocSetContextCreate(memory, "dataops google grant",
+												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(caller);
 	return auth;
 }
@@ -142,36 +146,61 @@ hand_out(GoogleAuth *auth, const char *token)
 	auth->handed = crypto_copy_secret(auth->handed_memory, token, strlen(token));
 }
 
-GoogleToken
-google_auth_token(GoogleAuth *auth, HttpPool *pool, bool renew)
+/* Forgets the grant that is asked for. */
+static void
+drop_granting(GoogleAuth *auth)
 {
-	const char *token = cached_token(auth, renew);
-	MemoryContext memory;
-	MemoryContext caller;
-	GoogleToken result = {0};
+	auth->granting = NULL;
+	MemoryContextReset(auth->granting_memory);
+}
+
+/* Asks for a grant, or goes on asking; false: there is none yet. */
+static bool
+get_grant(GoogleAuth *auth, HttpPool *pool, bool wait, GoogleGrant *grant)
+{
+	GoogleGranting *granting = auth->granting;
+	bool		ended;
+
+	auth->granting = NULL;		/* should it throw, the next call begins anew */
+	if (granting == NULL)
+	{
+		MemoryContext caller;
+
+		drop_granting(auth);
+		caller = MemoryContextSwitchTo(auth->granting_memory);
+		granting = google_grant_begin(pool, auth->credential, &auth->options);
+		MemoryContextSwitchTo(caller);
+	}
+	ended = google_grant_end(granting, wait, grant);
+	if (!ended)
+		auth->granting = granting;
+	return ended;
+}
+
+bool
+google_auth_token(GoogleAuth *auth, HttpPool *pool, bool renew, bool wait, GoogleToken *token)
+{
+	const char *cached = cached_token(auth, renew);
 	GoogleGrant grant;
 
-	if (token != NULL)
-	{
-		hand_out(auth, token);
-		return (GoogleToken) {.token = auth->handed};
-	}
-	/* should the grant throw, it goes with the caller's context */
-	memory = AllocSetContextCreate(CurrentMemoryContext, "dataops google grant",
-								   ALLOCSET_DEFAULT_SIZES);
-	caller = MemoryContextSwitchTo(memory);
-	grant = google_grant(pool, auth->credential, &auth->options);
-	MemoryContextSwitchTo(caller);
-	if (grant.token != NULL)
+	*token = (GoogleToken) {0};
+	if (cached != NULL)
+		hand_out(auth, cached);
+	else if (!get_grant(auth, pool, wait, &grant))
+		return false;
+	else if (grant.token != NULL)
 	{
 		token_cache_keep(auth->key, grant.token, grant.expires_ms - REFRESH_BEFORE_MS);
 		hand_out(auth, grant.token);
-		result.token = auth->handed;
 	}
 	else
-		result = (GoogleToken) {
-			.problem = pstrdup(grant.problem), .retry = grant.retry, .sqlstate = grant.sqlstate
-		};
-	MemoryContextDelete(memory);
-	return result;
+	{
+		token->problem = pstrdup(grant.problem);
+		token->retry = grant.retry;
+		token->sqlstate = grant.sqlstate;
+	}
+	if (token->problem == NULL)
+		token->token = auth->handed;
+	drop_granting(auth);
+	return true;
 }

@@ -52,10 +52,11 @@ typedef struct GoogleToken
 /*
  * A token, of this process's cache if that has one good for minutes to come; else from the network
  * through "pool", tried again a few times. "renew": the token handed out last was refused with
- * status 401. Not while the pool has transfers pending. Throws what the caller's subject_token
- * throws, and cancel.
+ * status 401. Without "wait" nothing sleeps, and false means that there is no answer yet.
+ * Throws what the caller's subject_token throws, and cancel.
  */
-extern GoogleToken google_auth_token(GoogleAuth *auth, HttpPool *pool, bool renew);
+extern bool google_auth_token(GoogleAuth *auth, HttpPool *pool, bool renew, bool wait,
+							  GoogleToken *token);
 
 /*
  * The addresses (char *) that tokens of these credentials are asked for at, which the pool must

@@ -28,8 +28,32 @@
 #define IAM_SCOPE	"https://www.googleapis.com/auth/iam"
 #define METADATA_PATH	"/computeMetadata/v1/instance/service-accounts/default/token"
 
+#define OAUTH_TOKEN	"$.access_token"	/* where RFC 6749 has it in an answer */
 #define ASSERTION_S		3600	/* the longest that Google accepts */
 #define METADATA_MS		3000	/* it is on the same machine, or not there at all */
+
+/* What the question in hand is about; the last two give the token that was wanted. */
+typedef enum GrantStep
+{
+	GRANT_SUBJECT,				/* an external account's subject token, at its source */
+	GRANT_FEDERATED,			/* a token that only impersonates the account */
+	GRANT_TOKEN,
+	GRANT_IMPERSONATED,
+	GRANT_KNOWN					/* nothing is asked any more */
+} GrantStep;
+
+struct GoogleGranting
+{
+	MemoryContext memory;
+	HttpPool   *pool;
+	const GoogleCredential *credential;
+	const GoogleAuthOptions *options;
+	GrantStep	step;
+	TokenRequest request;
+	TokenQuestion *question;
+	int64		asked_ms;
+	GoogleGrant grant;			/* GRANT_KNOWN */
+};
 
 /* ---- answers ---- */
 
@@ -74,24 +98,21 @@ granted(const TokenRequest *request, const TokenReply *reply, int64 asked_ms, in
 	return (GoogleGrant) {.token = token, .expires_ms = asked_ms + seconds * 1000};
 }
 
-/* The answer of RFC 6749, section 5.1. */
+/* The grant in the answer of RFC 6749, section 5.1. */
 static GoogleGrant
-oauth_grant(HttpPool *pool, TokenRequest *request)
+oauth_grant(const GoogleGranting *granting, const TokenReply *reply)
 {
-	int64		asked_ms = wait_clock_ms();
-	TokenReply	reply;
+	const TokenRequest *request = &granting->request;
 	const char *type;
 	int64		seconds = 0;
 
-	request->wanted = "$.access_token";
-	reply = token_request(pool, request);
-	if (reply.problem != NULL)
-		return no_grant(&reply);
-	type = json_reply_text(reply.json, "$.token_type");
+	if (reply->problem != NULL)
+		return no_grant(reply);
+	type = json_reply_text(reply->json, "$.token_type");
 	if (type == NULL || pg_strcasecmp(type, "Bearer") != 0)
 		return malformed(request, "holds no bearer token");
-	json_reply_int64(reply.json, "$.expires_in", &seconds);
-	return granted(request, &reply, asked_ms, seconds);
+	json_reply_int64(reply->json, "$.expires_in", &seconds);
+	return granted(request, reply, granting->asked_ms, seconds);
 }
 
 /* ---- service account ---- */
@@ -133,28 +154,27 @@ google_assertion(const GoogleCredential *credential, const char *scopes, int64 n
 	return assertion.data;
 }
 
-static GoogleGrant
-service_account_grant(HttpPool *pool, const GoogleCredential *credential,
-					  const GoogleAuthOptions *options)
+static TokenRequest
+service_account_request(const GoogleCredential *credential, const GoogleAuthOptions *options)
 {
 	char	   *assertion = google_assertion(credential, options->scopes, (int64) time(NULL));
 	FormField	form[] = {
 		{"grant_type", OAUTH "grant-type:jwt-bearer"},
 		{"assertion", assertion}
 	};
-	TokenRequest request = {
+
+	return (TokenRequest) {
 		.http = token_form(psprintf("%s/token", options->oauth2_endpoint), form, lengthof(form)),
 		.place = "Google's token endpoint",
+		.wanted = OAUTH_TOKEN,
 		.secrets = {assertion}
 	};
-
-	return oauth_grant(pool, &request);
 }
 
 /* ---- authorized user ---- */
 
-static GoogleGrant
-user_grant(HttpPool *pool, const GoogleCredential *credential, const GoogleAuthOptions *options)
+static TokenRequest
+user_request(const GoogleCredential *credential, const GoogleAuthOptions *options)
 {
 	FormField	form[] = {
 		{"grant_type", "refresh_token"},
@@ -162,22 +182,21 @@ user_grant(HttpPool *pool, const GoogleCredential *credential, const GoogleAuthO
 		{"client_secret", credential->client_secret},
 		{"refresh_token", credential->refresh_token}
 	};
-	TokenRequest request = {
-		.http = token_form(psprintf("%s/token", options->oauth2_endpoint), form, lengthof(form)),
-		.place = "Google's token endpoint",
-		.secrets = {credential->client_secret, credential->refresh_token}
-	};
 
 	/* scopes are those that the person agreed to: asking for others would be refused */
-	return oauth_grant(pool, &request);
+	return (TokenRequest) {
+		.http = token_form(psprintf("%s/token", options->oauth2_endpoint), form, lengthof(form)),
+		.place = "Google's token endpoint",
+		.wanted = OAUTH_TOKEN,
+		.secrets = {credential->client_secret, credential->refresh_token}
+	};
 }
 
 /* ---- external account ---- */
 
-/* What the source says, or false and *grant with the reason. */
-static bool
-read_source(HttpPool *pool, const GoogleCredential *credential, const GoogleAuthOptions *options,
-			const char **text, GoogleGrant *grant)
+/* What its source is asked for a subject token. */
+static TokenRequest
+source_request(const GoogleCredential *credential)
 {
 	TokenRequest request = {
 		.http = {
@@ -187,19 +206,10 @@ read_source(HttpPool *pool, const GoogleCredential *credential, const GoogleAuth
 		},
 		.place = "the subject token's source"
 	};
-	TokenReply	reply;
 
-	if (credential->file != NULL)
-	{
-		*text = options->subject_token(credential->file, options->arg);
-		return true;
-	}
 	for (int i = 0; i < credential->nheaders && i < TOKEN_SECRETS; i++)
 		request.secrets[i] = credential->headers[i].value;
-	reply = token_request(pool, &request);
-	*text = reply.text;
-	*grant = no_grant(&reply);
-	return reply.problem == NULL;
+	return request;
 }
 
 /* The member of that name, which may hold any characters. */
@@ -215,17 +225,13 @@ member_text(const JsonReply *json, const char *wanted)
 	return NULL;
 }
 
-/* The subject token, or NULL and *grant with the reason. */
+/* The subject token in what the source says, or NULL and *grant with the reason. */
 static const char *
-subject_token(HttpPool *pool, const GoogleCredential *credential,
-			  const GoogleAuthOptions *options, GoogleGrant *grant)
+subject_token(const GoogleCredential *credential, const char *text, GoogleGrant *grant)
 {
-	const char *text;
 	const char *why;
 	size_t		length;
 
-	if (!read_source(pool, credential, options, &text, grant))
-		return NULL;
 	*grant = (GoogleGrant) {.retry = true, .sqlstate = ERRCODE_MALFORMED_REPLY};
 	if (credential->field != NULL)
 	{
@@ -252,9 +258,9 @@ subject_token(HttpPool *pool, const GoogleCredential *credential,
 	return NULL;
 }
 
-static GoogleGrant
-exchange_grant(HttpPool *pool, const GoogleCredential *credential,
-			   const GoogleAuthOptions *options, const char *subject)
+static TokenRequest
+exchange_request(const GoogleCredential *credential, const GoogleAuthOptions *options,
+				 const char *subject)
 {
 	FormField	form[] = {
 		{"grant_type", OAUTH "grant-type:token-exchange"},
@@ -264,13 +270,13 @@ exchange_grant(HttpPool *pool, const GoogleCredential *credential,
 		{"subject_token_type", credential->subject_type},
 		{"subject_token", subject}
 	};
-	TokenRequest request = {
+
+	return (TokenRequest) {
 		.http = token_form(psprintf("%s/v1/token", options->sts_endpoint), form, lengthof(form)),
 		.place = "Google's Security Token Service",
+		.wanted = OAUTH_TOKEN,
 		.secrets = {subject}
 	};
-
-	return oauth_grant(pool, &request);
 }
 
 /* Seconds until a moment such as "2030-01-01T00:00:00Z"; 0 when it is none. */
@@ -318,22 +324,25 @@ impersonation_body(const GoogleCredential *credential, const char *scopes)
 	return body.data;
 }
 
-static GoogleGrant
-impersonated_grant(HttpPool *pool, const GoogleCredential *credential,
-				   const GoogleAuthOptions *options, const char *token)
+static TokenRequest
+impersonation_request(const GoogleCredential *credential, const GoogleAuthOptions *options,
+					  const char *token)
 {
+	static const HttpHeader type[] = {{"Content-Type", "application/json"}};
 	char	   *bearer = psprintf("Bearer %s", token);
 	char	   *body = impersonation_body(credential, options->scopes);
-	HttpHeader	type = {"Content-Type", "application/json"};
-	HttpHeader	authorization = {"Authorization", bearer};
-	TokenRequest request = {
+	HttpHeader *authorization = palloc(sizeof(HttpHeader));
+
+	crypto_wipe_with(CurrentMemoryContext, bearer, strlen(bearer));
+	*authorization = (HttpHeader) {"Authorization", bearer};
+	return (TokenRequest) {
 		.http = {
 			.method = "POST",
 			.url = psprintf("%s/v1/projects/-/serviceAccounts/%s:generateAccessToken",
 							options->iamcredentials_endpoint, credential->impersonated),
-			.headers = &type,
-			.nheaders = 1,
-			.secret_headers = &authorization,
+			.headers = type,
+			.nheaders = lengthof(type),
+			.secret_headers = authorization,
 			.nsecret_headers = 1,
 			.body = body,
 			.body_length = strlen(body)
@@ -342,51 +351,29 @@ impersonated_grant(HttpPool *pool, const GoogleCredential *credential,
 		.wanted = "$.accessToken",
 		.secrets = {token}
 	};
-	int64		asked_ms = wait_clock_ms();
-	TokenReply	reply;
-
-	crypto_wipe_with(CurrentMemoryContext, bearer, strlen(bearer));
-	reply = token_request(pool, &request);
-	if (reply.problem != NULL)
-		return no_grant(&reply);
-	/* by a clock that is behind it would seem to live longer than it was made to */
-	return granted(&request, &reply, asked_ms,
-				   Min(seconds_until(json_reply_text(reply.json, "$.expireTime")),
-					   credential->lifetime_s));
 }
 
 static GoogleGrant
-external_grant(HttpPool *pool, const GoogleCredential *credential,
-			   const GoogleAuthOptions *options)
+impersonated_grant(const GoogleGranting *granting, const TokenReply *reply)
 {
-	GoogleGrant grant;
-	const char *subject = subject_token(pool, credential, options, &grant);
+	const char *until;
 
-	if (subject == NULL)
-		return grant;
-	grant = exchange_grant(pool, credential, options, subject);
-	if (grant.token == NULL || credential->impersonated == NULL)
-		return grant;
-	return impersonated_grant(pool, credential, options, grant.token);
+	if (reply->problem != NULL)
+		return no_grant(reply);
+	until = json_reply_text(reply->json, "$.expireTime");
+	/* by a clock that is behind it would seem to live longer than it was made to */
+	return granted(&granting->request, reply, granting->asked_ms,
+				   Min(seconds_until(until), granting->credential->lifetime_s));
 }
 
 /* ---- the machine's own ---- */
 
-static GoogleGrant
-metadata_grant(HttpPool *pool, const GoogleAuthOptions *options)
+static TokenRequest
+metadata_request(const GoogleAuthOptions *options)
 {
 	static const HttpHeader flavor[] = {{"Metadata-Flavor", "Google"}};
 	char	   *scopes = pstrdup(options->scopes);
 	StringInfoData url;
-	TokenRequest request = {
-		.http = {
-			.headers = flavor,
-			.nheaders = lengthof(flavor),
-			.limits = {.total_ms = METADATA_MS}
-		},
-		.place = "the metadata server",
-		.metadata = true
-	};
 
 	for (char *at = scopes; *at != '\0'; at++)
 		if (*at == ' ')
@@ -394,23 +381,124 @@ metadata_grant(HttpPool *pool, const GoogleAuthOptions *options)
 	initStringInfo(&url);
 	appendStringInfo(&url, "http://%s" METADATA_PATH "?scopes=", options->metadata_host);
 	url_encode(&url, scopes);
-	request.http.url = url.data;
-	return oauth_grant(pool, &request);
+	return (TokenRequest) {
+		.http = {
+			.url = url.data,
+			.headers = flavor,
+			.nheaders = lengthof(flavor),
+			.limits = {.total_ms = METADATA_MS}
+		},
+		.place = "the metadata server",
+		.wanted = OAUTH_TOKEN,
+		.metadata = true
+	};
 }
 
-GoogleGrant
-google_grant(HttpPool *pool, const GoogleCredential *credential, const GoogleAuthOptions *options)
+/* ---- the way ---- */
+
+static void
+ask(GoogleGranting *granting, GrantStep step, TokenRequest request)
 {
+	granting->step = step;
+	granting->request = request;
+	granting->asked_ms = wait_clock_ms();
+	granting->question = token_ask(granting->pool, &granting->request);
+}
+
+static void
+conclude(GoogleGranting *granting, GoogleGrant grant)
+{
+	granting->step = GRANT_KNOWN;
+	granting->grant = grant;
+}
+
+/* With what the source of subject tokens said. */
+static void
+ask_exchange(GoogleGranting *granting, const char *text)
+{
+	const GoogleCredential *credential = granting->credential;
+	GoogleGrant failure;
+	const char *subject = subject_token(credential, text, &failure);
+
+	if (subject == NULL)
+		conclude(granting, failure);
+	else
+		ask(granting, credential->impersonated != NULL ? GRANT_FEDERATED : GRANT_TOKEN,
+			exchange_request(credential, granting->options, subject));
+}
+
+GoogleGranting *
+google_grant_begin(HttpPool *pool, const GoogleCredential *credential,
+				   const GoogleAuthOptions *options)
+{
+	GoogleGranting *granting = palloc0(sizeof(GoogleGranting));
+
+	granting->memory = CurrentMemoryContext;
+	granting->pool = pool;
+	granting->credential = credential;
+	granting->options = options;
 	switch (credential->kind)
 	{
 		case CREDENTIAL_SERVICE_ACCOUNT:
-			return service_account_grant(pool, credential, options);
+			ask(granting, GRANT_TOKEN, service_account_request(credential, options));
+			break;
 		case CREDENTIAL_AUTHORIZED_USER:
-			return user_grant(pool, credential, options);
+			ask(granting, GRANT_TOKEN, user_request(credential, options));
+			break;
 		case CREDENTIAL_EXTERNAL_ACCOUNT:
-			return external_grant(pool, credential, options);
+			if (credential->file != NULL)
+				ask_exchange(granting, options->subject_token(credential->file, options->arg));
+			else
+				ask(granting, GRANT_SUBJECT, source_request(credential));
+			break;
 		case CREDENTIAL_METADATA:
+			ask(granting, GRANT_TOKEN, metadata_request(options));
 			break;
 	}
-	return metadata_grant(pool, options);
+	return granting;
+}
+
+static void
+take_answer(GoogleGranting *granting, const TokenReply *reply)
+{
+	GoogleGrant grant;
+
+	switch (granting->step)
+	{
+		case GRANT_SUBJECT:
+			if (reply->problem != NULL)
+				conclude(granting, no_grant(reply));
+			else
+				ask_exchange(granting, reply->text);
+			break;
+		case GRANT_FEDERATED:
+			grant = oauth_grant(granting, reply);
+			if (grant.token == NULL)
+				conclude(granting, grant);
+			else
+				ask(granting, GRANT_IMPERSONATED,
+					impersonation_request(granting->credential, granting->options, grant.token));
+			break;
+		case GRANT_TOKEN:
+			conclude(granting, oauth_grant(granting, reply));
+			break;
+		case GRANT_IMPERSONATED:
+			conclude(granting, impersonated_grant(granting, reply));
+			break;
+		case GRANT_KNOWN:
+			break;
+	}
+}
+
+bool
+google_grant_end(GoogleGranting *granting, bool wait, GoogleGrant *grant)
+{
+	MemoryContext caller = MemoryContextSwitchTo(granting->memory);
+	TokenReply	reply;
+
+	while (granting->step != GRANT_KNOWN && token_answer(granting->question, wait, &reply))
+		take_answer(granting, &reply);
+	MemoryContextSwitchTo(caller);
+	*grant = granting->grant;
+	return granting->step == GRANT_KNOWN;
 }

@@ -21,12 +21,18 @@ typedef struct GoogleGrant
 	int			sqlstate;
 } GoogleGrant;
 
+/* The way to a token: a question, or up to three of which each needs the answer before it. */
+typedef struct GoogleGranting GoogleGranting;
+
 /*
- * Asks for a token; waits on the network. All in CurrentMemoryContext, secrets wiped with it.
- * Throws what the caller's subject_token throws, and cancel.
+ * Begins it, without waiting; credential and options must stay. It and all that comes of it live in
+ * CurrentMemoryContext, secrets wiped with it. Throws what the caller's subject_token throws.
  */
-extern GoogleGrant google_grant(HttpPool *pool, const GoogleCredential *credential,
-								const GoogleAuthOptions *options);
+extern GoogleGranting *google_grant_begin(HttpPool *pool, const GoogleCredential *credential,
+										  const GoogleAuthOptions *options);
+
+/* The grant; false when it has not come yet, which never is with "wait". Throws cancel. */
+extern bool google_grant_end(GoogleGranting *granting, bool wait, GoogleGrant *grant);
 
 /*
  * The assertion of a service account: a JSON Web Token signed with its key, good for an hour from

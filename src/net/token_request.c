@@ -9,15 +9,10 @@
  */
 #include "net/token_request.h"
 
-#include "common/pg_prng.h"
-#include "utils/timestamp.h"
-
 #include "core/crypto.h"
 #include "core/error.h"
 #include "core/url.h"
-#include "net/retry.h"
-#include "net/transfer.h"
-#include "net/wait.h"
+#include "net/attempts.h"
 
 #define ANSWER_BYTES	(64 * 1024)
 #define TOTAL_MS		(30 * 1000)
@@ -29,6 +24,12 @@ static const RetryPolicy policy = {
 
 static const StatusRule server_errors[] = {{500, 599, STATUS_RETRY}};
 static const StatusTable statuses = {lengthof(server_errors), server_errors};
+
+struct TokenQuestion
+{
+	TokenRequest request;
+	HttpAttempts attempts;
+};
 
 HttpRequest
 token_form(const char *url, const FormField *fields, int nfields)
@@ -193,9 +194,8 @@ is_metadata(const HttpResponse *response)
 }
 
 static TokenReply
-ask(HttpPool *pool, const TokenRequest *request, RetryAttempt *attempt)
+understand(const TokenRequest *request, HttpResponse *response, RetryAttempt *attempt)
 {
-	HttpResponse *response = http_perform(pool, &request->http);
 	size_t		length = 0;
 	const char *text = NULL;
 	const char *code;
@@ -219,34 +219,47 @@ ask(HttpPool *pool, const TokenRequest *request, RetryAttempt *attempt)
 				  refusal(request, response->status, code, text, length));
 }
 
-TokenReply
-token_request(HttpPool *pool, const TokenRequest *request)
+TokenQuestion *
+token_ask(HttpPool *pool, const TokenRequest *request)
 {
-	TokenRequest limited = *request;
-	int64		first_ms = wait_clock_ms();
+	TokenQuestion *question = palloc(sizeof(TokenQuestion));
+	HttpLimits *limits = &question->request.http.limits;
 
-	if (limited.http.limits.total_ms == 0)
-		limited.http.limits.total_ms = TOTAL_MS;
-	limited.http.limits.max_body_bytes = ANSWER_BYTES;
-	limited.http.limits.max_inflated_bytes = ANSWER_BYTES;
-	for (int number = 1;; number++)
+	question->request = *request;
+	question->attempts = attempts_begin(pool);
+	if (limits->total_ms == 0)
+		limits->total_ms = TOTAL_MS;
+	limits->max_body_bytes = ANSWER_BYTES;
+	limits->max_inflated_bytes = ANSWER_BYTES;
+	return question;
+}
+
+bool
+token_answer(TokenQuestion *question, bool wait, TokenReply *reply)
+{
+	HttpAttempts *attempts = &question->attempts;
+
+	for (;;)
 	{
-		RetryAttempt attempt = {.number = number, .idempotent = true};
-		TokenReply	reply = ask(pool, &limited, &attempt);
-		RetryDecision decision;
+		RetryAttempt attempt = {.idempotent = true};
+		HttpResponse *response;
 
-		if (reply.problem == NULL)
-			return reply;
-		attempt.elapsed_ms = wait_clock_ms() - first_ms;
-		attempt.now = GetCurrentTimestamp();
-		attempt.random = pg_prng_uint64(&pg_global_prng_state);
-		decision = retry_decide(&policy, &attempt);
-		if (decision.action != RETRY_AFTER)
+		if (!attempts->under_way)
 		{
-			if (number > 1)
-				reply.problem = psprintf("%s (after %d attempts)", reply.problem, number);
-			return reply;
+			if (!attempts_are_due(attempts, wait))
+				return false;
+			attempts_send(attempts, &question->request.http);
 		}
-		latch_sleep(decision.delay_ms);
+		response = attempts_receive(attempts, wait);
+		if (response == NULL)
+			return false;
+		*reply = understand(&question->request, response, &attempt);
+		if (reply->problem == NULL)
+			return true;
+		if (attempts_decide(attempts, &policy, &attempt).action == RETRY_AFTER)
+			continue;
+		if (attempts->number > 1)
+			reply->problem = psprintf("%s (after %d attempts)", reply->problem, attempts->number);
+		return true;
 	}
 }

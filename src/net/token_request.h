@@ -34,8 +34,17 @@ typedef struct TokenReply
 	int			sqlstate;
 } TokenReply;
 
-/* Waits on the network. All in CurrentMemoryContext; the answer's text is wiped with it. */
-extern TokenReply token_request(HttpPool *pool, const TokenRequest *request);
+/* A question under way. */
+typedef struct TokenQuestion TokenQuestion;
+
+/* Begins to ask, without waiting. In CurrentMemoryContext, where what "request" points to stays. */
+extern TokenQuestion *token_ask(HttpPool *pool, const TokenRequest *request);
+
+/*
+ * The answer; false when there is none yet, which never is with "wait". All in
+ * CurrentMemoryContext; the answer's text is wiped with it.
+ */
+extern bool token_answer(TokenQuestion *question, bool wait, TokenReply *reply);
 
 /* A field of a form. */
 typedef struct FormField

@@ -307,13 +307,20 @@ transfer_wait(HttpPool *pool, long timeout_ms)
 	}
 }
 
+bool
+transfer_finish(HttpTransfer *transfer, bool wait)
+{
+	while (transfer->state != TRANSFER_DELIVERED)
+		if (transfer_wait(transfer->pool, wait ? -1 : 0) == NULL)
+			return false;
+	return true;
+}
+
 HttpResponse *
 http_perform(HttpPool *pool, const HttpRequest *request)
 {
-	HttpTransfer *transfer;
+	HttpTransfer *transfer = transfer_start(pool, request, NULL);
 
-	Assert(pool->pending == 0);
-	transfer_start(pool, request, NULL);
-	transfer = transfer_wait(pool, -1);
+	(void) transfer_finish(transfer, true);
 	return transfer_response(transfer);
 }

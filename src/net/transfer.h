@@ -39,9 +39,13 @@ extern void *transfer_tag(const HttpTransfer *transfer);
 extern void transfer_release(HttpTransfer *transfer);
 
 /*
- * One request from start to end. Not for a pool that has others pending. The response lives in a
- * child of CurrentMemoryContext.
+ * Has this transfer its response? With "wait" moves all on until it has, as transfer_wait() does;
+ * else does what can be done without sleeping. Others that finish meanwhile are handed out to
+ * nobody, and have their responses too.
  */
+extern bool transfer_finish(HttpTransfer *transfer, bool wait);
+
+/* One request from start to end. The response lives in a child of CurrentMemoryContext. */
 extern HttpResponse *http_perform(HttpPool *pool, const HttpRequest *request);
 
 #endif

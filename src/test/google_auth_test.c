@@ -88,11 +88,26 @@ argument(FunctionCallInfo fcinfo, int number)
 	return PG_ARGISNULL(number) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(number));
 }
 
+/* A token as a step asks for it: "get" and "renew" wait, "look" and "renew_look" look in for it. */
+static GoogleToken
+token_by(const char *step, GoogleAuth *auth, HttpPool *pool)
+{
+	bool		renew = strncmp(step, "renew", 5) == 0;
+	bool		wait = strstr(step, "look") == NULL;
+	int64		until = wait_clock_ms() + WAIT_MS;
+	GoogleToken token;
+
+	while (!google_auth_token(auth, pool, renew, wait, &token))
+	{
+		if (wait_clock_ms() > until)
+			elog(ERROR, "no token came");
+		latch_sleep(1);
+	}
+	return token;
+}
+
 PG_FUNCTION_INFO_V1(dataops_test_google_tokens);
-/*
- * (file of credentials, or null; origin; scopes; steps: "get" and "renew"; files) → what each
- * step gave
- */
+/* (file of credentials, or null; origin; scopes; steps; files) → what each step gave */
 Datum
 dataops_test_google_tokens(PG_FUNCTION_ARGS)
 {
@@ -109,8 +124,7 @@ dataops_test_google_tokens(PG_FUNCTION_ARGS)
 					  &nsteps);
 	for (int i = 0; i < nsteps; i++)
 	{
-		bool		renew = strcmp(TextDatumGetCString(steps[i]), "renew") == 0;
-		GoogleToken token = google_auth_token(auth, pool, renew);
+		GoogleToken token = token_by(TextDatumGetCString(steps[i]), auth, pool);
 
 		steps[i] = CStringGetTextDatum(token.token != NULL ? token.token :
 									   psprintf("%s, %s: %s", unpack_sql_state(token.sqlstate),

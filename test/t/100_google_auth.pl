@@ -247,6 +247,7 @@ is(numbered(result(tokens_sql($account_file, 'get'), tokens_sql($account_file, '
 is(numbered(result(tokens_sql($account_file, 'get'), tokens_sql($account_file, 'get') =~ s/127\.0\.0\.1:/127.0.0.1:0/r)),
 	'account-1 account-2', 'another endpoint, another token');
 is(numbered(tokens($account_file, 'get,renew,get')), 'account-1 account-2 account-2', 'a refused token is renewed');
+is(numbered(tokens($account_file, 'look,renew_look,look,get')), 'account-1 account-2 account-2 account-2', 'also when nobody waits for it');
 is(numbered(tokens($account_file, 'renew,get')), 'account-1 account-1', 'what was never handed out was not refused');
 is(numbered(result(tokens_sql($account_file, 'get'), tokens_sql($account_file, 'renew'))), 'account-1 account-1',
 	'nor was what another user of the cache got');
@@ -280,10 +281,14 @@ for my $fault (
 	my $file = $on eq 'token' ? $account_file : $on eq 'metadata' ? undef : $on eq 'subject'
 	  ? credentials('external', { %external, credential_source => $source{'an address'} }) : $impersonating_file;
 
-	calls();
-	ask("/google-auth/fault?on=$on&do=$do&times=2");
-	like(tokens($file, 'get'), qr/^ya29\.canary-\w+-\d+$/, "$on: $do twice, then good");
-	like(calls(), qr/\b$on 3\b/, 'third time lucky');
+	# waited for, and looked in for as while rows are read
+	for my $step ('get', 'look')
+	{
+		calls();
+		ask("/google-auth/fault?on=$on&do=$do&times=2");
+		like(tokens($file, $step), qr/^ya29\.canary-\w+-\d+$/, "$on: $do twice, then good, by $step");
+		like(calls(), qr/\b$on 3\b/, 'third time lucky');
+	}
 }
 ask('/google-auth/fault?on=token&do=503&times=9');
 is(tokens($account_file, 'get,get'), join("\n",
@@ -291,6 +296,9 @@ is(tokens($account_file, 'get,get'), join("\n",
 		q{38000, may pass: Google's token endpoint answered with status 503 (scripted): scripted fault (after 4 attempts)}),
 	'a failure that lasts is told, and not kept');
 is(calls(), 'token 8', 'four attempts each');
+ask('/google-auth/fault?on=token&do=503&times=4');
+like(tokens($account_file, 'look,look'), qr/^38000, may pass: .* \(after 4 attempts\)\nya29\.canary-account-\d+$/, 'nor when nobody waits');
+calls();
 ask('/google-auth/fault?on=token&do=nonsense&times=9');
 like(tokens($account_file, 'get'), qr/^08P01, may pass: the answer of Google's token endpoint is not JSON: .* \(after 4 attempts\)$/,
 	'an answer that is not JSON');
