@@ -221,7 +221,7 @@ put_parts(Delivery *delivery, StageResult *result)
 
 		CHECK_FOR_INTERRUPTS();
 		FAULT_POINT("delivery_before_part");
-		answer = store->driver->put_if_absent(store, part->name, &content);
+		answer = store_put_if_absent(store, part->name, &content);
 		FAULT_POINT("delivery_after_part");
 		if (!is_success(&answer))
 			return fail(delivery, result, "write", part->name, &answer);
@@ -326,7 +326,7 @@ put_manifest(Delivery *delivery, StageResult *result)
 	StoreResult answer;
 
 	FAULT_POINT("delivery_before_manifest");
-	answer = store->driver->put_if_absent(store, name, &content);
+	answer = store_put_if_absent(store, name, &content);
 	FAULT_POINT("delivery_after_manifest");
 	return is_success(&answer) || fail(delivery, result, "write", name, &answer);
 }

@@ -187,7 +187,7 @@ probe_store(Probe *probe)
 	COMP_CRC32C(content.crc32c, text, strlen(text));
 	FIN_CRC32C(content.crc32c);
 	spool_write(content.spool, text, strlen(text));
-	if (put_outcome(probe, "written", store->driver->put_if_absent(store, name, &content)) &&
+	if (put_outcome(probe, "written", store_put_if_absent(store, name, &content)) &&
 		put_outcome(probe, "read back", store->driver->stat(store, name)))
 		put_outcome(probe, "removed", store->driver->remove(store, name));
 }

@@ -62,7 +62,7 @@ archive_store(LineFile *file, Store *store, const char *name)
 	object.bytes = spool_size(file->spool);
 	object.crc32c = file->crc32c;
 	FAULT_POINT("archive_before_put");
-	result = store->driver->put_if_absent(store, name, &(StoreContent) {
+	result = store_put_if_absent(store, name, &(StoreContent) {
 		.spool = file->spool, .crc32c = object.crc32c, .content_type = "application/gzip"
 	});
 	FAULT_POINT("archive_after_put");

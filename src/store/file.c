@@ -3,12 +3,11 @@
  *	  The object store in files below dataops.file_root.
  *
  * Every folder on the way is opened by itself without following links, so that nothing outside of
- * the root is reached whatever lies there.  An object appears under its name only when it is whole
- * and on disk: written aside, synced, linked, folder synced.
+ * the root is reached whatever lies there.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
-#include "store/store.h"
+#include "store/file.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -27,28 +26,8 @@
 #define READ_BYTES		65536
 #define MAX_DEPTH		32		/* folders below the root that a listing enters */
 
-typedef struct FileStore
-{
-	Store		base;
-	char	   *folder;			/* resolved */
-	char	   *prefix;			/* "" or "a/b" */
-} FileStore;
-
-/* The descriptors of one operation, closed when its context goes. */
-typedef struct FileWork
-{
-	MemoryContextCallback release;
-	MemoryContext memory;
-	MemoryContext caller;
-	int			folder;
-	int			file;
-	char	   *name;			/* of the object within the folder */
-	char	   *part;			/* of the unfinished object */
-	StoreResult result;
-} FileWork;
-
-static void
-close_noted(int *descriptor)
+void
+file_work_close(int *descriptor)
 {
 	if (*descriptor >= 0)
 	{
@@ -63,12 +42,12 @@ work_release(void *arg)
 {
 	FileWork   *work = arg;
 
-	close_noted(&work->file);
-	close_noted(&work->folder);
+	file_work_close(&work->file);
+	file_work_close(&work->folder);
 }
 
-static FileWork *
-work_begin(void)
+FileWork *
+file_work_begin(void)
 {
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "dataops file",
 												 ALLOCSET_SMALL_SIZES);
@@ -83,8 +62,8 @@ work_begin(void)
 	return work;
 }
 
-static StoreResult
-work_end(FileWork *work)
+StoreResult
+file_work_end(FileWork *work)
 {
 	StoreResult result = work->result;
 
@@ -95,9 +74,8 @@ work_end(FileWork *work)
 	return result;
 }
 
-/* Notes the failure that errno tells, of doing "what". */
-static bool
-work_fail(FileWork *work, const char *what)
+bool
+file_work_fail(FileWork *work, const char *what)
 {
 	int			code = errno;
 
@@ -108,8 +86,8 @@ work_fail(FileWork *work, const char *what)
 	return false;
 }
 
-static int
-open_noted(int folder, const char *name, int flags)
+int
+file_work_open(int folder, const char *name, int flags)
 {
 	int			descriptor;
 
@@ -201,7 +179,7 @@ file_open(Connection *connection, StoreArea area, MemoryContext owner)
 static bool
 enter_folder(FileWork *work, const char *name, bool create)
 {
-	int			inner = open_noted(work->folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	int			inner = file_work_open(work->folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 
 	if (inner < 0 && errno == ENOENT && create)
 	{
@@ -209,11 +187,11 @@ enter_folder(FileWork *work, const char *name, bool create)
 			return false;
 		if (pg_fsync(work->folder) != 0)
 			return false;
-		inner = open_noted(work->folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+		inner = file_work_open(work->folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	}
 	if (inner < 0)
 		return false;
-	close_noted(&work->folder);
+	file_work_close(&work->folder);
 	work->folder = inner;
 	return true;
 }
@@ -233,16 +211,14 @@ enter_folders(FileWork *work, const char *path, size_t length, bool create)
 	return true;
 }
 
-/* Opens the folder of an object and notes the object's name in it. */
-static bool
-find_folder(FileWork *work, FileStore *store, const char *name, bool create)
+bool
+file_work_find(FileWork *work, FileStore *store, const char *name, bool create)
 {
 	const char *slash = strrchr(name, '/');
 
 	store_check_name(name);
 	work->name = pstrdup(slash != NULL ? slash + 1 : name);
-	work->part = psprintf(".%s.part", work->name);
-	work->folder = open_noted(AT_FDCWD, store->folder, O_RDONLY | O_DIRECTORY);
+	work->folder = file_work_open(AT_FDCWD, store->folder, O_RDONLY | O_DIRECTORY);
 	if (work->folder < 0 ||
 		!enter_folders(work, store->prefix, strlen(store->prefix), create) ||
 		!enter_folders(work, name, slash != NULL ? slash - name : 0, create))
@@ -252,34 +228,33 @@ find_folder(FileWork *work, FileStore *store, const char *name, bool create)
 			work->result.outcome = STORE_ABSENT;
 			return false;
 		}
-		return work_fail(work, "open the object's folder");
+		return file_work_fail(work, "open the object's folder");
 	}
 	return true;
 }
 
 /* ---- the operations ---- */
 
-/* Size and checksum of an object, by reading it. */
-static bool
-measure(FileWork *work)
+bool
+file_work_measure(FileWork *work)
 {
 	char	   *bytes = palloc(READ_BYTES);
 	pg_crc32c	crc;
 	ssize_t		length;
 	struct stat about;
 
-	work->file = open_noted(work->folder, work->name, O_RDONLY | O_NOFOLLOW);
+	work->file = file_work_open(work->folder, work->name, O_RDONLY | O_NOFOLLOW);
 	if (work->file < 0 && errno == ENOENT)
 	{
 		work->result.outcome = STORE_ABSENT;
 		return false;
 	}
 	if (work->file < 0 || fstat(work->file, &about) != 0)
-		return work_fail(work, "open the object");
+		return file_work_fail(work, "open the object");
 	if (!S_ISREG(about.st_mode))
 	{
 		errno = EINVAL;
-		return work_fail(work, "read what is not a file");
+		return file_work_fail(work, "read what is not a file");
 	}
 	INIT_CRC32C(crc);
 	while ((length = read(work->file, bytes, READ_BYTES)) > 0)
@@ -289,105 +264,21 @@ measure(FileWork *work)
 		CHECK_FOR_INTERRUPTS();
 	}
 	if (length < 0)
-		return work_fail(work, "read the object");
+		return file_work_fail(work, "read the object");
 	FIN_CRC32C(crc);
 	work->result.crc32c = crc;
-	close_noted(&work->file);
+	file_work_close(&work->file);
 	return true;
 }
 
 static StoreResult
 file_stat(Store *base, const char *name)
 {
-	FileWork   *work = work_begin();
+	FileWork   *work = file_work_begin();
 
-	if (find_folder(work, (FileStore *) base, name, false))
-		(void) measure(work);
-	return work_end(work);
-}
-
-static bool
-write_all(int file, const char *bytes, size_t length)
-{
-	while (length > 0)
-	{
-		ssize_t		written = write(file, bytes, length);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return false;
-		bytes += written;
-		length -= written;
-	}
-	return true;
-}
-
-/* Writes the unfinished object and has it on disk. */
-static bool
-write_part(FileWork *work, Spool *content)
-{
-	const char *bytes;
-	size_t		length;
-
-	(void) unlinkat(work->folder, work->part, 0);
-	work->file = open_noted(work->folder, work->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
-	if (work->file < 0)
-		return work_fail(work, "create the object");
-	spool_rewind(content);
-	while (spool_read(content, &bytes, &length))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (!write_all(work->file, bytes, length))
-			return work_fail(work, "write the object");
-	}
-	if (pg_fsync(work->file) != 0)
-		return work_fail(work, "write the object to disk");
-	close_noted(&work->file);
-	return true;
-}
-
-/* Gives the part its name unless something has it; *exists tells. */
-static bool
-publish_part(FileWork *work, bool *exists)
-{
-	*exists = false;
-	FAULT_POINT("archive_before_link");
-	if (linkat(work->folder, work->part, work->folder, work->name, 0) != 0)
-	{
-		if (errno != EEXIST)
-			return work_fail(work, "name the object");
-		*exists = true;
-	}
-	FAULT_POINT("archive_after_link");
-	if (unlinkat(work->folder, work->part, 0) != 0 || pg_fsync(work->folder) != 0)
-		return work_fail(work, "write the object's folder to disk");
-	return true;
-}
-
-static StoreResult
-file_put_if_absent(Store *base, const char *name, const StoreContent *content)
-{
-	FileWork   *work = work_begin();
-	bool		exists;
-
-	if (find_folder(work, (FileStore *) base, name, true) && write_part(work, content->spool) &&
-		publish_part(work, &exists) && measure(work))
-	{
-		bool		same = work->result.size == spool_size(content->spool) &&
-			work->result.crc32c == content->crc32c;
-
-		work->result.outcome = same ? (exists ? STORE_EXISTS_SAME : STORE_DONE) :
-			STORE_EXISTS_OTHER;
-		if (!same && !exists)
-		{
-			errno = EIO;
-			(void) work_fail(work, "read back what was written");
-		}
-	}
-	else if (work->folder >= 0)
-		(void) unlinkat(work->folder, work->part, 0);
-	return work_end(work);
+	if (file_work_find(work, (FileStore *) base, name, false))
+		(void) file_work_measure(work);
+	return file_work_end(work);
 }
 
 /* Links the object of "from" to its name in "to"; both lie below one root. */
@@ -399,76 +290,135 @@ link_object(FileWork *from, FileWork *to)
 		if (errno == ENOENT)
 			to->result.outcome = STORE_ABSENT;
 		else if (errno != EEXIST)
-			(void) work_fail(to, "copy the object");
-		else if (measure(from) && measure(to))
+			(void) file_work_fail(to, "copy the object");
+		else if (file_work_measure(from) && file_work_measure(to))
 			to->result.outcome = from->result.size == to->result.size &&
 				from->result.crc32c == to->result.crc32c ? STORE_EXISTS_SAME : STORE_EXISTS_OTHER;
 		return;
 	}
 	if (pg_fsync(to->folder) != 0)
-		(void) work_fail(to, "write the object's folder to disk");
+		(void) file_work_fail(to, "write the object's folder to disk");
 	else
-		(void) measure(to);
+		(void) file_work_measure(to);
 }
 
 static StoreResult
 file_copy_if_absent(Store *from, Store *to, const char *name)
 {
-	FileWork   *target = work_begin();
-	FileWork   *origin = work_begin();
+	FileWork   *target = file_work_begin();
+	FileWork   *origin = file_work_begin();
 	StoreResult found;
 
-	if (find_folder(origin, (FileStore *) from, name, false) &&
-		find_folder(target, (FileStore *) to, name, true))
+	if (file_work_find(origin, (FileStore *) from, name, false) &&
+		file_work_find(target, (FileStore *) to, name, true))
 		link_object(origin, target);
 	else if (target->folder < 0)
 		target->result = origin->result;
-	found = work_end(origin);
+	found = file_work_end(origin);
 	if (target->result.outcome == STORE_DONE && found.outcome != STORE_DONE)
 		target->result = found;
-	return work_end(target);
+	return file_work_end(target);
 }
 
 static StoreResult
 file_get(Store *base, const char *name, Spool *content)
 {
-	FileWork   *work = work_begin();
+	FileWork   *work = file_work_begin();
 	char	   *bytes = palloc(READ_BYTES);
 	ssize_t		length = 0;
 
-	if (find_folder(work, (FileStore *) base, name, false) && measure(work))
+	if (file_work_find(work, (FileStore *) base, name, false) && file_work_measure(work))
 	{
-		work->file = open_noted(work->folder, work->name, O_RDONLY | O_NOFOLLOW);
+		work->file = file_work_open(work->folder, work->name, O_RDONLY | O_NOFOLLOW);
 		while (work->file >= 0 && (length = read(work->file, bytes, READ_BYTES)) > 0)
 		{
 			spool_write(content, bytes, length);
 			CHECK_FOR_INTERRUPTS();
 		}
 		if (work->file < 0 || length < 0)
-			(void) work_fail(work, "read the object");
+			(void) file_work_fail(work, "read the object");
 	}
-	return work_end(work);
+	return file_work_end(work);
 }
 
 static StoreResult
 file_remove(Store *base, const char *name)
 {
-	FileWork   *work = work_begin();
+	FileWork   *work = file_work_begin();
 
-	if (find_folder(work, (FileStore *) base, name, false))
+	if (file_work_find(work, (FileStore *) base, name, false))
 	{
-		(void) unlinkat(work->folder, work->part, 0);
+		(void) unlinkat(work->folder, file_aside(work, NULL), 0);
 		if (unlinkat(work->folder, work->name, 0) != 0)
 		{
 			if (errno == ENOENT)
 				work->result.outcome = STORE_ABSENT;
 			else
-				(void) work_fail(work, "remove the object");
+				(void) file_work_fail(work, "remove the object");
 		}
 		else if (pg_fsync(work->folder) != 0)
-			(void) work_fail(work, "write the object's folder to disk");
+			(void) file_work_fail(work, "write the object's folder to disk");
 	}
-	return work_end(work);
+	return file_work_end(work);
+}
+
+/* ---- folders ---- */
+
+/* A folder of objects, for what reads folders by their path. */
+static char *
+path_of(const FileStore *store, const char *folder)
+{
+	return psprintf("%s%s%s%s%s", store->folder, *store->prefix ? "/" : "", store->prefix,
+					*folder ? "/" : "", folder);
+}
+
+/*
+ * The name of an object in a folder.  Finding that one first makes sure that the way to the folder
+ * is free of links, as for every other operation.
+ */
+static char *
+name_in(const char *folder)
+{
+	return psprintf("%s%sx", folder, *folder ? "/" : "");
+}
+
+/* ---- what a mark tells ---- */
+
+/* The files of a folder whose names end so. */
+static List *
+names_ending(const char *path, const char *end)
+{
+	DIR		   *folder = AllocateDir(path);
+	List	   *names = NIL;
+	struct dirent *entry;
+
+	while ((entry = ReadDir(folder, path)) != NULL)
+	{
+		size_t		length = strlen(entry->d_name);
+
+		if (length > strlen(end) && strcmp(entry->d_name + length - strlen(end), end) == 0)
+			names = lappend(names, pstrdup(entry->d_name));
+	}
+	FreeDir(folder);
+	return names;
+}
+
+/* The mark stands in the names of what is unfinished; put_pump() gives no other names. */
+static StoreResult
+file_remove_marked(Store *base, const char *prefix, const char *mark)
+{
+	FileStore  *store = (FileStore *) base;
+	FileWork   *work = file_work_begin();
+	const char *slash = strrchr(prefix, '/');
+	char	   *folder = pnstrdup(prefix, slash != NULL ? slash - prefix : 0);
+	ListCell   *cell;
+
+	if (!file_work_find(work, store, name_in(folder), false))
+		return file_work_end(work);
+	foreach(cell, names_ending(path_of(store, folder), file_aside_end(mark)))
+		if (unlinkat(work->folder, lfirst(cell), 0) != 0 && errno != ENOENT)
+			(void) file_work_fail(work, "remove an unfinished object");
+	return file_work_end(work);
 }
 
 /* ---- listing ---- */
@@ -509,21 +459,19 @@ static List *
 file_list(Store *base, const char *prefix)
 {
 	FileStore  *store = (FileStore *) base;
-	FileWork   *work = work_begin();
+	FileWork   *work = file_work_begin();
 	List	   *objects = NIL;
 	bool		found;
 
 	if (*prefix != '\0')
 		store_check_name(prefix);
-	/* the way there must be free of links, as for every other operation */
-	found = find_folder(work, store, *prefix != '\0' ? psprintf("%s/x", prefix) : "x", false);
-	if (work_end(work).outcome == STORE_FAILED)
+	found = file_work_find(work, store, name_in(prefix), false);
+	if (file_work_end(work).outcome == STORE_FAILED)
 		ereport(ERROR,
 				errcode_for_file_access(),
 				errmsg("could not list the objects of connection \"%s\"", base->server));
 	if (found)
-		list_folder(psprintf("%s%s%s%s%s", store->folder, *store->prefix ? "/" : "", store->prefix,
-							 *prefix ? "/" : "", prefix), prefix, 0, &objects);
+		list_folder(path_of(store, prefix), prefix, 0, &objects);
 	list_sort(objects, store_compare_objects);
 	return objects;
 }
@@ -531,10 +479,13 @@ file_list(Store *base, const char *prefix)
 const StoreDriver store_file_driver = {
 	.wrapper = "dataops_file",
 	.open = file_open,
-	.put_if_absent = file_put_if_absent,
+	.put_begin = file_put_begin,
+	.put_pump = file_put_pump,
+	.put_finish = file_put_finish,
 	.copy_if_absent = file_copy_if_absent,
 	.get = file_get,
 	.stat = file_stat,
 	.remove = file_remove,
+	.remove_marked = file_remove_marked,
 	.list = file_list
 };

@@ -171,15 +171,18 @@ gcs_read_resource(GcsWork *work, const GoogleReply *reply, const char *path)
 		gcs_fail_with(work, "the answer does not describe an object");
 }
 
-bool
-gcs_look(GcsWork *work)
+GoogleCall
+gcs_look_call(const GcsWork *work)
 {
-	GoogleCall	call = {
+	return (GoogleCall) {
 		.path = psprintf("%s?fields=" GCS_RESOURCE_FIELDS, gcs_object_path(work)),
 		.repeatable = true, .quiet_404 = true
 	};
-	GoogleReply *reply = gcs_call(work, &call);
+}
 
+bool
+gcs_take_look(GcsWork *work, const GoogleReply *reply)
+{
 	memset(&work->result, 0, sizeof(StoreResult));
 	if (reply->status == 404)
 		work->result.outcome = STORE_ABSENT;
@@ -190,24 +193,37 @@ gcs_look(GcsWork *work)
 	return false;
 }
 
-void
-gcs_compare(GcsWork *work, uint64 size, uint32 crc32c)
+bool
+gcs_look(GcsWork *work)
 {
-	if (gcs_look(work))
-		work->result.outcome = work->result.size == size && work->result.crc32c == crc32c ?
-			STORE_EXISTS_SAME : STORE_EXISTS_OTHER;
+	GoogleCall	call = gcs_look_call(work);
+
+	return gcs_take_look(work, gcs_call(work, &call));
+}
+
+void
+gcs_compare(GcsWork *work, bool found, const StoreResult *wanted)
+{
+	if (found)
+		work->result.outcome = work->result.size == wanted->size &&
+			work->result.crc32c == wanted->crc32c ? STORE_EXISTS_SAME : STORE_EXISTS_OTHER;
 	else if (work->result.outcome == STORE_ABSENT)
 		(void) gcs_fail_with(work, "the object that had the name has gone meanwhile");
 }
 
-void
-gcs_settle(GcsWork *work, const GoogleReply *reply, const char *path, const StoreResult *wanted)
+bool
+gcs_is_damaged(GcsWork *work, const GoogleReply *reply, const char *path,
+			   const StoreResult *wanted)
 {
 	FAULT_POINT("gcs_after_effect");
-	if (!gcs_read_resource(work, reply, path) ||
-		(work->result.size == wanted->size && work->result.crc32c == wanted->crc32c))
-		return;
-	(void) gcs_fail_with(work, gcs_delete(work) ?
+	return gcs_read_resource(work, reply, path) &&
+		(work->result.size != wanted->size || work->result.crc32c != wanted->crc32c);
+}
+
+void
+gcs_tell_damage(GcsWork *work, bool taken_away)
+{
+	(void) gcs_fail_with(work, taken_away ?
 						 "the bytes were damaged on their way, and taken away again" :
 						 psprintf("the bytes were damaged on their way, and are still there: %s",
 								  work->result.reason));
@@ -224,29 +240,34 @@ gcs_stat(Store *store, const char *name)
 
 /* ---- removing ---- */
 
-/* Asks for the removal of the generation in the result; the reply's status, 200 when it is gone. */
-static int
-delete_generation(GcsWork *work)
+GoogleCall
+gcs_delete_call(const GcsWork *work)
 {
-	GoogleCall	call = {
+	return (GoogleCall) {
 		.method = "DELETE",
 		.path = psprintf("%s?ifGenerationMatch=" INT64_FORMAT, gcs_object_path(work),
 						 work->result.generation),
 		.repeatable = true, .quiet_404 = true
 	};
-	GoogleReply *reply = gcs_call(work, &call);
-
-	/* 404: it went by a first try whose answer was lost, or by somebody else */
-	if ((reply->status >= 200 && reply->status < 300) || reply->status == 404)
-		return 200;
-	(void) gcs_fail(work, reply);
-	return reply->status;
 }
 
 bool
-gcs_delete(GcsWork *work)
+gcs_take_deletion(GcsWork *work, const GoogleReply *reply)
 {
-	return delete_generation(work) == 200;
+	/* 404: it went by a first try whose answer was lost, or by somebody else */
+	return (reply->status >= 200 && reply->status < 300) || reply->status == 404 ||
+		gcs_fail(work, reply);
+}
+
+/* Asks for the removal; false: the outcome says why not, *replaced whether it is another by now. */
+static bool
+delete_generation(GcsWork *work, bool *replaced)
+{
+	GoogleCall	call = gcs_delete_call(work);
+	GoogleReply *reply = gcs_call(work, &call);
+
+	*replaced = reply->status == 412;
+	return gcs_take_deletion(work, reply);
 }
 
 /*
@@ -257,11 +278,14 @@ static StoreResult
 gcs_remove(Store *store, const char *name)
 {
 	GcsWork    *work = gcs_begin(store, name);
-	int			attempts = 0;
+	bool		replaced = true;
 
-	/* 412: it was replaced since we looked */
-	while (gcs_look(work) && delete_generation(work) == 412 && ++attempts < REMOVE_ATTEMPTS)
-		;
+	for (int i = 0; replaced && i < REMOVE_ATTEMPTS; i++)
+	{
+		replaced = false;
+		if (gcs_look(work))
+			(void) delete_generation(work, &replaced);
+	}
 	return gcs_end(work);
 }
 
@@ -297,18 +321,17 @@ add_page(GcsWork *work, const JsonReply *json, List *objects)
 	return objects;
 }
 
-/* The path of a page of the listing; "token" is NULL for the first one. */
+/* The path of a page of names that start so; "token" is NULL for the first one. */
 static char *
-page_path(GcsWork *work, const char *prefix, const char *token)
+page_path(GcsWork *work, const char *prefix, const char *fields, const char *token)
 {
 	StringInfoData path;
 
 	initStringInfo(&path);
 	appendStringInfoString(&path, "/storage/v1/b/");
 	url_encode(&path, work->store->bucket);
-	appendStringInfoString(&path, "/o?fields=items(name," GCS_RESOURCE_FIELDS "),nextPageToken"
-						   "&prefix=");
-	url_encode(&path, psprintf("%s%s%s", work->store->prefix, prefix, *prefix ? "/" : ""));
+	appendStringInfo(&path, "/o?fields=items(%s),nextPageToken&prefix=", fields);
+	url_encode(&path, psprintf("%s%s", work->store->prefix, prefix));
 	if (token != NULL)
 	{
 		appendStringInfoString(&path, "&pageToken=");
@@ -317,49 +340,138 @@ page_path(GcsWork *work, const char *prefix, const char *token)
 	return path.data;
 }
 
+/* Asks for a page of a listing; false: the outcome says why there is none. */
+static bool
+get_page(GcsWork *work, const char *path, GoogleReply **page)
+{
+	GoogleCall	call = {.path = path, .repeatable = true};
+
+	*page = gcs_call(work, &call);
+	return ((*page)->status == 200 && (*page)->json != NULL) || gcs_fail(work, *page);
+}
+
+/* What the page after this one is asked for by; NULL: it is the last. */
+static char *
+next_token(const GoogleReply *page)
+{
+	const char *token = json_reply_text(page->json, "$.nextPageToken");
+
+	return token != NULL ? pstrdup(token) : NULL;
+}
+
 static List *
 gcs_list(Store *store, const char *prefix)
 {
 	GcsWork    *work;
 	List	   *objects = NIL;
-	const char *token = NULL;
+	char	   *folder;
+	char	   *token = NULL;
 
 	if (*prefix != '\0')
 		store_check_name(prefix);
 	work = begin((GcsStore *) store);
+	folder = psprintf("%s%s", prefix, *prefix ? "/" : "");
 	do
 	{
-		GoogleCall	call = {.path = page_path(work, prefix, token), .repeatable = true};
-		GoogleReply *reply = gcs_call(work, &call);
+		GoogleReply *page;
 
-		if (reply->status != 200 || reply->json == NULL)
-		{
-			(void) gcs_fail(work, reply);
+		if (!get_page(work, page_path(work, folder, "name," GCS_RESOURCE_FIELDS, token), &page))
 			ereport(ERROR,
-					errcode(reply->sqlstate != 0 ? reply->sqlstate : ERRCODE_MALFORMED_REPLY),
+					errcode(page->sqlstate != 0 ? page->sqlstate : ERRCODE_MALFORMED_REPLY),
 					errmsg("could not list the objects of connection \"%s\"", store->server),
 					errdetail("The store says: %s.", work->result.reason));
-		}
 		MemoryContextSwitchTo(work->call);
-		objects = add_page(work, reply->json, objects);
+		objects = add_page(work, page->json, objects);
 		MemoryContextSwitchTo(work->memory);
-		token = json_reply_text(reply->json, "$.nextPageToken");
-		if (token != NULL)
-			token = pstrdup(token);
+		token = next_token(page);
 	} while (token != NULL);
 	(void) gcs_end(work);
 	list_sort(objects, store_compare_objects);
 	return objects;
 }
 
+/* ---- what a mark tells ---- */
+
+typedef struct MarkedObject
+{
+	char	   *name;			/* in the store */
+	int64		generation;
+} MarkedObject;
+
+/* Adds the objects of a page that have the mark. */
+static List *
+add_marked(GcsWork *work, const JsonReply *json, const char *mark, List *marked)
+{
+	size_t		skipped = strlen(work->store->prefix);
+	const char *name;
+
+	for (int i = 0;
+		 (name = json_reply_text(json, psprintf("$.items[%d].name", i))) != NULL; i++)
+	{
+		const char *found = json_reply_text(json, psprintf("$.items[%d].metadata." GCS_MARK, i));
+		MarkedObject *object;
+
+		if (found == NULL || strcmp(found, mark) != 0)
+			continue;
+		object = palloc0(sizeof(MarkedObject));
+		object->name = pstrdup(name + skipped);
+		if (json_reply_int64(json, psprintf("$.items[%d].generation", i), &object->generation))
+			marked = lappend(marked, object);
+	}
+	return marked;
+}
+
+/* What has replaced it meanwhile is not ours. */
+static StoreResult
+remove_one(Store *store, const MarkedObject *object)
+{
+	GcsWork    *work = gcs_begin(store, object->name);
+	bool		replaced;
+
+	work->result.generation = object->generation;
+	if (!delete_generation(work, &replaced) && replaced)
+		work->result.outcome = STORE_DONE;
+	return gcs_end(work);
+}
+
+/* All are looked for before one is removed: the pages are of what is there. */
+static StoreResult
+gcs_remove_marked(Store *store, const char *prefix, const char *mark)
+{
+	GcsWork    *work = begin((GcsStore *) store);
+	List	   *marked = NIL;
+	char	   *token = NULL;
+	ListCell   *cell;
+
+	do
+	{
+		GoogleReply *page;
+
+		if (!get_page(work, page_path(work, prefix, "name,generation,metadata", token), &page))
+			return gcs_end(work);
+		marked = add_marked(work, page->json, mark, marked);
+		token = next_token(page);
+	} while (token != NULL);
+	foreach(cell, marked)
+	{
+		work->result = remove_one(store, lfirst(cell));
+		if (work->result.outcome == STORE_FAILED)
+			break;
+	}
+	return gcs_end(work);
+}
+
 const StoreDriver store_gcs_driver = {
 	.wrapper = "dataops_gcs",
 	.remote = true,
 	.open = gcs_open,
-	.put_if_absent = gcs_put_if_absent,
+	.put_begin = gcs_put_begin,
+	.put_pump = gcs_put_pump,
+	.put_finish = gcs_put_finish,
 	.copy_if_absent = gcs_copy_if_absent,
 	.get = gcs_get,
 	.stat = gcs_stat,
 	.remove = gcs_remove,
+	.remove_marked = gcs_remove_marked,
 	.list = gcs_list
 };

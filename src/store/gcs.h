@@ -20,6 +20,9 @@
 
 #define GCS_RESOURCE_FIELDS	"size,crc32c,generation"
 
+/* The mark of an object is the member of this name in its metadata. */
+#define GCS_MARK			"dataops"
+
 typedef struct GcsStore
 {
 	Store		base;
@@ -63,26 +66,35 @@ extern char *gcs_object_path(const GcsWork *work);
  */
 extern bool gcs_read_resource(GcsWork *work, const GoogleReply *reply, const char *path);
 
-/* Asks for the object as it is now.  False without one: then the outcome says why. */
+/* The question for the object as it is now, its reply, both.  False: the outcome says why not. */
+extern GoogleCall gcs_look_call(const GcsWork *work);
+extern bool gcs_take_look(GcsWork *work, const GoogleReply *reply);
 extern bool gcs_look(GcsWork *work);
 
-/* The name is taken: the outcome tells whether by the same contents. */
-extern void gcs_compare(GcsWork *work, uint64 size, uint32 crc32c);
+/*
+ * The name is taken, and was "found" or not when it was looked at: the outcome tells whether it is
+ * by the wanted contents.
+ */
+extern void gcs_compare(GcsWork *work, bool found, const StoreResult *wanted);
 
 /* Removes the object if it still has the generation in the result. */
-extern bool gcs_delete(GcsWork *work);
+extern GoogleCall gcs_delete_call(const GcsWork *work);
+extern bool gcs_take_deletion(GcsWork *work, const GoogleReply *reply);
 
 /*
- * The object that was just made has the description at "path" in the reply.  If that is not of
- * these contents, it is taken away again, and the operation has failed.
+ * The object that was just made has the description at "path" in the reply.  True when that is of
+ * other contents: then it is to be taken away, and the operation has failed by it.
  */
-extern void gcs_settle(GcsWork *work, const GoogleReply *reply, const char *path,
-					   const StoreResult *wanted);
+extern bool gcs_is_damaged(GcsWork *work, const GoogleReply *reply, const char *path,
+						   const StoreResult *wanted);
+extern void gcs_tell_damage(GcsWork *work, bool taken_away);
 
 /* A checksum as Google writes it: base64 of four bytes, the highest first. */
 extern char *gcs_checksum_text(uint32 crc32c);
 
-extern StoreResult gcs_put_if_absent(Store *store, const char *name, const StoreContent *content);
+extern StorePut *gcs_put_begin(Store *store, const char *name, const StoreContent *content);
+extern StorePutState gcs_put_pump(StorePut *put);
+extern StoreResult gcs_put_finish(StorePut *put);
 extern StoreResult gcs_copy_if_absent(Store *from, Store *to, const char *name);
 extern StoreResult gcs_get(Store *store, const char *name, Spool *content);
 

@@ -100,6 +100,18 @@ rewrite_path(const GcsWork *origin, const GcsWork *target)
 					origin->result.generation);
 }
 
+/* What is not as it should be is taken away again. */
+static void
+take_copy(GcsWork *work, const GoogleReply *reply, const StoreResult *wanted)
+{
+	GoogleCall	call;
+
+	if (!gcs_is_damaged(work, reply, "$.resource", wanted))
+		return;
+	call = gcs_delete_call(work);
+	gcs_tell_damage(work, gcs_take_deletion(work, gcs_call(work, &call)));
+}
+
 /*
  * One call of a copy; *token and *copied carry on from the former.  False when the copy has ended:
  * the outcome says how.
@@ -124,14 +136,14 @@ rewrite_some(GcsWork *work, const char *path, char **token, int64 *copied,
 	FAULT_POINT("gcs_before_rewrite");
 	reply = gcs_call(work, &call);
 	if (reply->status == 412)
-		gcs_compare(work, wanted->size, wanted->crc32c);
+		gcs_compare(work, gcs_look(work), wanted);
 	else if (reply->status == 404)
 		work->result.outcome = STORE_ABSENT;
 	else if (reply->status != 200)
 		(void) gcs_fail(work, reply);
 	else if (reply->json == NULL ||
 			 (next = json_reply_text(reply->json, "$.rewriteToken")) == NULL || *next == '\0')
-		gcs_settle(work, reply, "$.resource", wanted);
+		take_copy(work, reply, wanted);
 	else
 	{
 		*token = pstrdup(next);

@@ -45,6 +45,12 @@ store_open(Connection *connection, StoreArea area, MemoryContext owner)
 	return driver->open(connection, area, owner);
 }
 
+StoreResult
+store_put_if_absent(Store *store, const char *name, const StoreContent *content)
+{
+	return store->driver->put_finish(store->driver->put_begin(store, name, content));
+}
+
 bool
 store_is_behind(const Connection *connection)
 {

@@ -60,18 +60,39 @@ typedef struct StoreContent
 	Spool	   *spool;			/* read from its start, more than once if need be */
 	uint32		crc32c;
 	const char *content_type;	/* "application/gzip" … */
+	const char *mark;			/* a word by which remove_marked() knows it; NULL: none */
 } StoreContent;
+
+/* A put under way; what it is knows its driver. */
+typedef struct StorePut StorePut;
+
+typedef enum StorePutState
+{
+	STORE_PUT_SENDING,
+	STORE_PUT_TAKEN,			/* the store has the bytes, though not yet under the name */
+	STORE_PUT_SETTLED			/* it has ended; put_finish() says how */
+} StorePutState;
 
 typedef struct StoreDriver
 {
 	const char *wrapper;
 	bool		remote;			/* its calls wait on the network: outside of a transaction only */
 	Store	   *(*open) (Connection *connection, StoreArea area, MemoryContext owner);
-	/* The object is durable when this returns STORE_DONE; readers never see a part of it. */
-	StoreResult (*put_if_absent) (Store *store, const char *name, const StoreContent *content);
+	/*
+	 * Begins a put, without waiting.  What "content" points to must stay, the spool until the put
+	 * is taken or settled.  It lives in CurrentMemoryContext, and is broken off when that goes.
+	 */
+	StorePut   *(*put_begin) (Store *store, const char *name, const StoreContent *content);
+	/* Does what can be done without waiting on the network, so even under a snapshot. */
+	StorePutState (*put_pump) (StorePut *put);
+	/*
+	 * Goes on to its end and frees it.  The object is durable when this returns STORE_DONE; readers
+	 * never see a part of it.
+	 */
+	StoreResult (*put_finish) (StorePut *put);
 	/*
 	 * Copies an object of "from" (another area of the same connection) to the same name without
-	 * moving its bytes through here; outcomes as put_if_absent, STORE_ABSENT without the original.
+	 * moving its bytes through here; outcomes as put_finish, STORE_ABSENT without the original.
 	 */
 	StoreResult (*copy_if_absent) (Store *from, Store *to, const char *name);
 	/* Appends the object's bytes to "content". */
@@ -80,6 +101,11 @@ typedef struct StoreDriver
 	StoreResult (*stat) (Store *store, const char *name);
 	/* Also takes away what an unfinished put of that name left behind. */
 	StoreResult (*remove) (Store *store, const char *name);
+	/*
+	 * Removes what puts with "mark" have left under names that start with "prefix": what is
+	 * unfinished, and the objects that put_pump() has made.  Nothing of others is touched.
+	 */
+	StoreResult (*remove_marked) (Store *store, const char *prefix, const char *mark);
 	/* All objects whose name starts with the folder "prefix/" (all when ""): of StoreObject *. */
 	/* In the order of strcmp; throws when the store cannot tell. */
 	List	   *(*list) (Store *store, const char *prefix);
@@ -102,6 +128,10 @@ extern Store *store_open(Connection *connection, StoreArea area, MemoryContext o
 
 /* Is an object store behind the connection? */
 extern bool store_is_behind(const Connection *connection);
+
+/* A whole put: begun and finished. */
+extern StoreResult store_put_if_absent(Store *store, const char *name,
+									   const StoreContent *content);
 
 /* May this be an object's name? */
 extern bool store_name_is_valid(const char *name);

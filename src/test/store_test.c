@@ -21,9 +21,14 @@
 #include "store/store.h"
 
 #define LIMIT_MS	600000
+#define PUMPED_MS	60000		/* in which what can be done in passing must be done */
 
 PG_FUNCTION_INFO_V1(dataops_test_store);
+PG_FUNCTION_INFO_V1(dataops_test_remove_marked);
 PGDLLEXPORT Datum dataops_test_store(PG_FUNCTION_ARGS);
+PGDLLEXPORT Datum dataops_test_remove_marked(PG_FUNCTION_ARGS);
+
+static const char *const outcomes[] = {"done", "same", "other", "absent", "failed"};
 
 /* Bytes that nothing compresses, the same for a size and a seed. */
 static StoreContent
@@ -64,6 +69,25 @@ measure(StoreResult *result, Spool *content)
 	result->crc32c = crc;
 }
 
+/* A put moved on without waiting: to its end, or as far as it gets in "ms". */
+static StoreResult
+pump(Store *store, const char *name, const StoreContent *content, long ms)
+{
+	StorePut   *put = store->driver->put_begin(store, name, content);
+	int64		until = wait_clock_ms() + ms;
+
+	while (store->driver->put_pump(put) == STORE_PUT_SENDING)
+	{
+		if (wait_clock_ms() < until)
+			latch_sleep(1);
+		else if (ms == PUMPED_MS)
+			elog(ERROR, "the put does not end by itself");
+		else
+			break;
+	}
+	return store->driver->put_finish(put);
+}
+
 static StoreResult
 operate(Store *store, Store *staging, const char *operation, const char *name,
 		const StoreContent *content)
@@ -71,7 +95,11 @@ operate(Store *store, Store *staging, const char *operation, const char *name,
 	StoreResult result;
 
 	if (strcmp(operation, "put") == 0)
-		return store->driver->put_if_absent(store, name, content);
+		return store_put_if_absent(store, name, content);
+	if (strcmp(operation, "pump") == 0)
+		return pump(store, name, content, PUMPED_MS);
+	if (strcmp(operation, "pump some") == 0)
+		return pump(store, name, content, 1000);
 	if (strcmp(operation, "stat") == 0)
 		return store->driver->stat(store, name);
 	if (strcmp(operation, "remove") == 0)
@@ -89,7 +117,6 @@ operate(Store *store, Store *staging, const char *operation, const char *name,
 Datum
 dataops_test_store(PG_FUNCTION_ARGS)
 {
-	static const char *const outcomes[] = {"done", "same", "other", "absent", "failed"};
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "dataops test store",
 												 ALLOCSET_DEFAULT_SIZES);
 	MemoryContext previous = MemoryContextSwitchTo(memory);
@@ -118,6 +145,20 @@ dataops_test_store(PG_FUNCTION_ARGS)
 	values[5] = BoolGetDatum(result.retry);
 	MemoryContextDelete(memory);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
+}
+
+/* _test_remove_marked(server, prefix, mark) → outcome */
+Datum
+dataops_test_remove_marked(PG_FUNCTION_ARGS)
+{
+	Connection *connection = connection_open(text_to_cstring(PG_GETARG_TEXT_PP(0)), GetUserId());
+	Store	   *store = store_open(connection, STORE_PRODUCTION, CurrentMemoryContext);
+	StoreResult result;
+
+	wait_interactive(CurrentMemoryContext, LIMIT_MS);
+	result = store->driver->remove_marked(store, text_to_cstring(PG_GETARG_TEXT_PP(1)),
+										  text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	PG_RETURN_TEXT_P(cstring_to_text(outcomes[result.outcome]));
 }
 
 #endif

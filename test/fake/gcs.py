@@ -401,6 +401,6 @@ def gcs_objects(request, reply, state):
     with cloud.lock:
         reply.json([{"bucket": bucket, "name": name, "bytes": found.contents.size,
                      "crc32c": f"{found.contents.checksum:08x}", "generation": found.generation,
-                     "content_type": found.content_type}
+                     "content_type": found.content_type, "metadata": found.metadata}
                     for (bucket, name), found in sorted(cloud.objects.items())
                     if wanted in (None, bucket)])

@@ -45,6 +45,7 @@ class Object:
         self.contents = contents
         self.content_type = metadata.get("contentType", "application/octet-stream")
         self.content_encoding = metadata.get("contentEncoding")
+        self.metadata = metadata.get("metadata")    # the user's own words
         self.generation = generation
 
     def resource(self):
@@ -55,6 +56,8 @@ class Object:
             "size": str(self.contents.size), "crc32c": self.contents.crc32c, "etag": "CAE="}
         if self.content_encoding:
             resource["contentEncoding"] = self.content_encoding
+        if self.metadata:
+            resource["metadata"] = self.metadata
         return resource
 
 

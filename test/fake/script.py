@@ -3,7 +3,7 @@ pages on which a test writes the one and reads the other.
 
 A service names the kinds of its requests. For a service with the pages of "/x":
 
-    /x/fault?on=KIND&do=FAULT     nth= and times=, both 1 unless given, and what the fault wants to know
+    /x/fault?on=KIND&do=FAULT     nth= and times=, both 1 unless given, after=, and what the fault wants to know
     /x/faults?clear               those set, with how often each has struck
     /x/requests?kind=&clear       the log; tokens appear as hashes
 
@@ -30,20 +30,25 @@ def error_body(refusal):
 
 
 class Fault:
-    """Strikes requests number nth … nth+times-1 of a kind ("any": of all), counted from when it was set."""
+    """Strikes requests number nth … nth+times-1 of a kind ("any": of all), counted from when it was set and,
+    with after=, from the one on with which bodies of that many bytes have come."""
 
     def __init__(self, query):
         self.on = query["on"]
         self.do = query["do"]
         self.nth = int(query.get("nth", 1))
         self.times = int(query.get("times", 1))
+        self.bytes_before = int(query.get("after", 0))
         self.query = query
         self.seen = 0
         self.struck = 0
         self.held = 0           # requests that it keeps waiting now or did so
 
-    def is_due(self, kind):
+    def is_due(self, kind, size=0):
         if self.on not in (kind, "any"):
+            return False
+        self.bytes_before -= size
+        if self.bytes_before > 0:
             return False
         self.seen += 1
         due = self.nth <= self.seen < self.nth + self.times
@@ -66,7 +71,7 @@ class Script:
     def enter(self, kind, request, **more):
         """Notes a request. Returns its entry in the log, and the fault that strikes it, or None."""
         with self.lock:
-            due = [fault for fault in self.faults if fault.is_due(kind)]
+            due = [fault for fault in self.faults if fault.is_due(kind, len(request.body))]
             fault = due[0] if due else None
             entry = {"kind": kind, "token": hidden(request.header("Authorization", "")),
                      "fault": fault.do if fault else None, "code": 0, **more}

@@ -225,13 +225,15 @@ sub has_failed
 	};
 }
 
-subtest 'faults of a small upload' => sub {
-	my @put = ('put', 'fault/small', size => $size{small});
+# put: somebody waits for it; pump: moved on in passing, as while rows are read, until it has ended by itself.
+for my $way ('put', 'pump')
+{
+
+subtest "faults of a small upload: $way" => sub {
+	my @put = ($way, 'fault/small', size => $size{small});
 
 	matrix([ 'upload:1' ], [ @passing, 'lose', '503 times=2' ], is_whole('small', 'fault/small'), 'done|same', @put);
 	matrix([ 'upload:1' ], [ '403', '400' ], has_failed('fault/small', qr/40[03]/, 0), 'failed', @put);
-	matrix([ 'upload:1' ], [ '503 retry_after=3600' ], has_failed('fault/small', qr/503/, 1), 'failed', @put);
-	matrix([ 'upload:1' ], [ '503 times=100' ], has_failed('fault/small', qr/503/, 1), 'failed', @put);
 	matrix([ 'upload:1' ], [ 'nonsense' ], has_failed('fault/small', qr/does not describe an object/, 1), 'failed', @put);
 	matrix([ 'upload:1' ], [ 'corrupt' ], has_failed('fault/small', qr/damaged on their way, and taken away/, 1), 'failed', @put);
 	is(under([ 'upload corrupt', 'delete 403' ], @put)->{reason} =~ /damaged on their way, and are still there/, 1, 'what cannot be taken away is told');
@@ -240,8 +242,8 @@ subtest 'faults of a small upload' => sub {
 	operate('remove', 'fault/small');
 };
 
-subtest 'faults of a resumable upload' => sub {
-	my @put = ('put', 'fault/large', size => $size{large});
+subtest "faults of a resumable upload: $way" => sub {
+	my @put = ($way, 'fault/large', size => $size{large});
 	my @chunks = ('chunk:1', 'chunk:2', 'chunk:4');
 
 	matrix([ 'start:1' ], [ @passing, 'lose' ], is_whole('large', 'fault/large'), 'done', @put);
@@ -253,24 +255,22 @@ subtest 'faults of a resumable upload' => sub {
 	{
 		my ($do, $more) = split ' ', $fault, 2;
 
-		is(under([ 'chunk keep nth=3&bytes=1000000', "status $do" . ($more ? " $more" : '') ], @put)->{outcome}, 'done', "put: $fault at the question");
-		is_whole('large', 'fault/large')->("put: $fault at the question");
+		is(under([ 'chunk keep nth=3&bytes=1000000', "status $do" . ($more ? " $more" : '') ], @put)->{outcome}, 'done', "$way: $fault at the question");
+		is_whole('large', 'fault/large')->("$way: $fault at the question");
 	}
 	# the last answer is lost, and so is that to the question
 	is(under([ 'chunk lose nth=4', 'status lose', 'status 500 nth=2' ], @put)->{outcome}, 'done', 'the end of it is asked for until it is known');
 	is_whole('large', 'fault/large')->('the end');
 
 	matrix([ 'start:1', @chunks ], [ '403', '400' ], has_failed('fault/large', qr/40[03]/, 0), 'failed', @put);
-	matrix([ 'chunk:1', 'chunk:4' ], [ '503 retry_after=3600' ], has_failed('fault/large', qr/503/, 1), 'failed', @put);
-	is(under([ 'chunk 503 nth=2&times=100', 'status 503 times=100' ], @put)->{outcome}, 'failed', 'what never passes is given up');
-	matrix([ 'chunk:2' ], [ '410 times=100', 'forget times=100' ], has_failed('fault/large', qr/loses what it was sent|keeps nothing/, 1), 'failed', @put);
 	matrix([ 'chunk:1', 'chunk:4' ], [ 'corrupt' ], has_failed('fault/large', qr/damaged on their way, and taken away/, 1), 'failed', @put);
 	matrix([ 'start:1' ], [ 'nonsense' ], has_failed('fault/large', qr/names no upload session/, 1), 'failed', @put);
 	matrix([ 'chunk:1', 'chunk:4' ], [ 'nonsense' ], has_failed('fault/large', qr/does not describe an object/, 1), 'failed', @put);
+	matrix([ 'chunk:2' ], [ '410 times=100' ], has_failed('fault/large', qr/loses what it was sent/, 1), 'failed', @put);
 };
 
-subtest 'a token that expires' => sub {
-	my @put = ('put', 'fault/token', size => $size{large});
+subtest "a token that expires: $way" => sub {
+	my @put = ($way, 'fault/token', size => $size{large});
 	my @tokens;
 
 	ask('/gcs/requests?clear');
@@ -280,6 +280,53 @@ subtest 'a token that expires' => sub {
 	isnt($tokens[0], $tokens[3], 'which is new');
 	is_whole('large', 'fault/token')->('a token that expires');
 	matrix([ 'start:1', 'chunk:1', 'chunk:4' ], [ '401 times=100' ], has_failed('fault/token', qr/401/, 0), 'failed', @put);
+};
+
+}
+
+subtest 'faults that do not pass' => sub {
+	for my $way ('put', 'pump some')
+	{
+		for my $kind (qw(small large))
+		{
+			my @put = ($way, "fault/$kind", size => $size{$kind});
+			my @kinds = $kind eq 'small' ? ('upload:1') : ('start:1', 'chunk:1', 'chunk:4');
+
+			matrix(\@kinds, [ '503 retry_after=3600' ], has_failed("fault/$kind", qr/503/, 1), 'failed', @put);
+			is(under([ 'any 503 times=1000' ], @put)->{outcome}, 'failed', "$way: $kind: what never passes is given up");
+			is(objects("fault/$kind"), '', "$way: $kind: nothing is there");
+		}
+	}
+	matrix([ 'chunk:2' ], [ 'forget times=100' ], has_failed('fault/large', qr/loses what it was sent|keeps nothing/, 1), 'failed',
+		'put', 'fault/large', size => $size{large});
+	is(under([ 'chunk 503 nth=2&times=100', 'status 503 times=100' ], 'put', 'fault/large', size => $size{large})->{outcome}, 'failed',
+		'put: what never passes at the question is given up');
+};
+
+subtest 'what a mark tells' => sub {
+	my $http = HTTP::Tiny->new;
+
+	for my $name ('mine', 'others', 'folder/mine')
+	{
+		my $mark = $name =~ /mine/ ? '0198-mark' : '0198-other';
+
+		$http->post("$url/upload/storage/v1/b/acme/o?uploadType=multipart",
+			{ content => qq(--b\r\nContent-Type: application/json\r\n\r\n{"name":"production/marked/$name","metadata":{"dataops":"$mark"}}\r\n)
+				  . "--b\r\nContent-Type: text/plain\r\n\r\nx\r\n--b--\r\n", headers => { 'Content-Type' => 'multipart/related; boundary=b' } })->{success} or die $name;
+	}
+	operate('put', 'marked/mine_without', size => 5);
+	ask('/set?maxResults=1');
+	is(as_app(q{SELECT dataops._test_remove_marked('lake', 'marked/m', '0198-mark')}), 'done', 'what has the mark is removed');
+	is(as_app(q{SELECT string_agg(name, ' ' ORDER BY name) FROM dataops.list_objects('lake', 'marked')}), 'marked/folder/mine marked/mine_without marked/others',
+		'if its name begins so, and nothing else is');
+	ask('/gcs/fault?on=delete&do=403');
+	is(as_app(q{SELECT dataops._test_remove_marked('lake', 'marked/', '0198-mark')}), 'failed', 'a refusal is told');
+	ask('/gcs/faults?clear');
+	ask('/gcs/fault?on=list&do=503&nth=2&retry_after=0');
+	is(as_app(q{SELECT dataops._test_remove_marked('lake', 'marked/', '0198-mark')}), 'done', 'all pages are looked through');
+	is(ask('/gcs/faults?clear')->[0]{struck}, 1, 'and asked for again');
+	is(as_app(q{SELECT count(*) FROM dataops.list_objects('lake', 'marked')}), '2', 'the other two stay');
+	ask('/set?maxResults=1000');
 };
 
 subtest 'faults of a copy' => sub {
