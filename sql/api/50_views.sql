@@ -174,11 +174,12 @@ SELECT e.run AS run_id, e.pipeline, e.env, e.step,
        shown.state,
        e.created_at AS started_at,
        dataops._elapsed(shown.state, e.created_at, e.finished_at) AS took,
-       e.rows AS rows_in, CASE e.state WHEN 'done' THEN e.rows ELSE 0 END AS rows_out, NULL::bigint AS rows_quarantined,
+       CASE WHEN e.state <> 'encoding' THEN e.rows END AS rows_in,
+       CASE e.state WHEN 'done' THEN e.rows ELSE 0 END AS rows_out, NULL::bigint AS rows_quarantined,
        CASE WHEN e.state <> 'done' THEN s.error END AS error,
-       CASE WHEN e.state IN ('open', 'uploaded') AND shown.state <> 'running' THEN 'the next run of the step finishes it or takes it back' END AS hint,
+       CASE WHEN e.finished_at IS NULL AND shown.state <> 'running' THEN 'the next run of the step finishes it or takes it back' END AS hint,
        e.id AS export_id, e.step_run AS step_run_id, e.load AS load_id, e.relation, e.server, e.folder, e.format, e.compression,
-       e.bytes, parts.number AS parts, parts.files, e.columns, e.created_at, e.finished_at
+       CASE WHEN e.state <> 'encoding' THEN e.bytes END AS bytes, parts.number AS parts, parts.files, e.columns, e.created_at, e.finished_at
 FROM dataops.export e
 LEFT JOIN dataops.run r ON r.id = e.run
 LEFT JOIN dataops.step_run s ON s.id = e.step_run
@@ -196,6 +197,7 @@ WHERE dataops._may_see(r.owner, 'operator');
 COMMENT ON VIEW dataops.exports IS 'Every set of files written to an object store: by exports, and for loads.';
 COMMENT ON COLUMN dataops.exports.state IS 'succeeded; removed: a broken attempt whose files were taken back; else the state of the attempt in work or left.';
 COMMENT ON COLUMN dataops.exports.load_id IS 'The load that the files were written for; null for an export.';
+COMMENT ON COLUMN dataops.exports.rows_in IS 'Rows read; null, as are bytes and files, before all are read.';
 COMMENT ON COLUMN dataops.exports.folder IS 'Where the files and their manifest.json lie, below the prefix of the server.';
 COMMENT ON COLUMN dataops.exports.files IS 'Name, rows, bytes, CRC32C and the store''s generation of each file.';
 

@@ -11,21 +11,22 @@ CREATE TABLE dataops.export (
     relation    text        NOT NULL,
     server      text        NOT NULL,
     folder      text        NOT NULL,
+    name_prefix text        NOT NULL,
     format      text        NOT NULL,
     compression text        NOT NULL,
-    columns     jsonb       NOT NULL,
+    columns     jsonb       NOT NULL DEFAULT '[]',
     snapshot    pg_snapshot,
     tables      oid[],
     installation uuid       NOT NULL,
-    rows        bigint      NOT NULL,
-    bytes       bigint      NOT NULL,
-    state       text        NOT NULL CHECK (state IN ('open', 'uploaded', 'done', 'removed')),
+    rows        bigint      NOT NULL DEFAULT 0,
+    bytes       bigint      NOT NULL DEFAULT 0,
+    state       text        NOT NULL CHECK (state IN ('encoding', 'open', 'uploaded', 'done', 'removed')),
     created_at  timestamptz NOT NULL,
     finished_at timestamptz
 );
 CREATE INDEX ON dataops.export (pipeline, env, step, id);
-CREATE INDEX ON dataops.export (state) WHERE state IN ('open', 'uploaded');
-COMMENT ON TABLE dataops.export IS 'Rows of a relation written as files in one folder of a store, committed before the first upload; load names the load that they were written for. snapshot is what the scan saw, of which tables: the next export of changed rows starts there.';
+CREATE INDEX ON dataops.export (state) WHERE state IN ('encoding', 'open', 'uploaded');
+COMMENT ON TABLE dataops.export IS 'Rows of a relation written as files in one folder of a store, committed before the first upload; load names the load that they were written for. Files whose names begin with name_prefix may be there from then on; which they are is known when all rows are encoded, in state open. snapshot is what the scan saw, of which tables: the next export of changed rows starts there.';
 
 CREATE TABLE dataops.export_part (
     export     uuid    NOT NULL REFERENCES dataops.export (id) ON DELETE CASCADE,

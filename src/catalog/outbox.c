@@ -7,6 +7,7 @@
 #include "catalog/outbox.h"
 
 #include "catalog/sql.h"
+#include "core/compat.h"
 #include "core/uuid.h"
 
 static void
@@ -27,16 +28,14 @@ record_part(const pg_uuid_t *export, int number, const OutboxPart *part)
 }
 
 void
-outbox_record(Run *run, Step *step, const OutboxExport *export)
+outbox_begin(Run *run, Step *step, const OutboxExport *export)
 {
 	static const char sql[] =
 		"INSERT INTO dataops.export (id, pipeline, env, step, run, step_run, load, relation, "
-		"server, folder, format, compression, columns, snapshot, tables, rows, bytes, created_at, "
-		"state, installation) "
-		"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::pg_snapshot, "
-		"$15, $16, $17, $18, 'open', i.id FROM dataops.installation i";
+		"server, folder, name_prefix, format, compression, created_at, state, installation) "
+		"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'encoding', i.id "
+		"FROM dataops.installation i";
 	SqlArgs		args = {0};
-	ListCell   *cell;
 
 	sql_add_uuid(&args, &export->id);
 	sql_add_text(&args, run->pipeline);
@@ -48,20 +47,54 @@ outbox_record(Run *run, Step *step, const OutboxExport *export)
 	sql_add_text(&args, export->relation);
 	sql_add_text(&args, export->server);
 	sql_add_text(&args, export->folder);
+	sql_add_text(&args, export->name_prefix);
 	sql_add_text(&args, export->format);
 	sql_add_text(&args, export->compression);
+	sql_add_timestamptz(&args, export->created_at);
+	sql_run_own(sql, &args);
+}
+
+/* ---- states ---- */
+
+pg_noreturn static void
+refuse_ended(const OutboxExport *export)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("the files of export %s were dealt with by another process",
+				   uuid_text(&export->id)));
+}
+
+void
+outbox_encoded(const OutboxExport *export)
+{
+	static const char sql[] =
+		"UPDATE dataops.export SET state = 'open', columns = $2, snapshot = $3::pg_snapshot, "
+		" tables = $4::oid[], rows = $5, bytes = $6 WHERE id = $1 AND state = 'encoding'";
+	SqlArgs		args = {0};
+	ListCell   *cell;
+
+	sql_add_uuid(&args, &export->id);
 	sql_add_jsonb(&args, export->columns);
 	sql_add_text(&args, export->snapshot);
 	sql_add_oids(&args, export->tables);
 	sql_add_bigint(&args, export->rows);
 	sql_add_bigint(&args, export->bytes);
-	sql_add_timestamptz(&args, export->created_at);
-	sql_run_own(sql, &args);
+	if (sql_run_own(sql, &args)->count != 1)
+		refuse_ended(export);
 	foreach(cell, export->parts)
 		record_part(&export->id, foreach_current_index(cell), lfirst(cell));
 }
 
-/* ---- states ---- */
+void
+outbox_forget(const OutboxExport *export)
+{
+	static const char sql[] = "DELETE FROM dataops.export WHERE id = $1 AND state = 'encoding'";
+	SqlArgs		args = {0};
+
+	sql_add_uuid(&args, &export->id);
+	sql_run_own(sql, &args);
+}
 
 void
 outbox_uploaded(const OutboxExport *export)
@@ -91,16 +124,13 @@ end(const OutboxExport *export, const char *state)
 {
 	static const char sql[] =
 		"UPDATE dataops.export SET state = $2, finished_at = clock_timestamp() "
-		"WHERE id = $1 AND state IN ('open', 'uploaded')";
+		"WHERE id = $1 AND state IN ('encoding', 'open', 'uploaded')";
 	SqlArgs		args = {0};
 
 	sql_add_uuid(&args, &export->id);
 	sql_add_text(&args, state);
 	if (sql_run_own(sql, &args)->count != 1)
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("the files of export %s were dealt with by another process",
-					   uuid_text(&export->id)));
+		refuse_ended(export);
 }
 
 void
@@ -143,7 +173,22 @@ read_parts(const pg_uuid_t *export)
 	return parts;
 }
 
-/* From columns 1 to 10 of what outbox_unfinished() selects. */
+/* What read_exports() reads, of this step but not of this attempt. */
+#define UNFINISHED \
+	"SELECT id, run, relation, server, folder, format, compression, columns, rows, bytes, " \
+	" created_at, state <> 'encoding', state = 'uploaded', name_prefix, load " \
+	"FROM dataops.export WHERE pipeline = $1 AND env = $2 AND step = $3 AND step_run <> $4 " \
+	"AND installation = (SELECT id FROM dataops.installation) "
+
+static void
+add_attempt(SqlArgs *args, Run *run, Step *step)
+{
+	sql_add_text(args, run->pipeline);
+	sql_add_text(args, run->env);
+	sql_add_text(args, step->name);
+	sql_add_uuid(args, &step->step_run);
+}
+
 static OutboxExport *
 read_export(const SqlRows *rows, uint64 row)
 {
@@ -160,41 +205,50 @@ read_export(const SqlRows *rows, uint64 row)
 	export->rows = sql_bigint(rows, row, 9);
 	export->bytes = sql_bigint(rows, row, 10);
 	export->created_at = sql_timestamptz(rows, row, 11);
-	export->uploaded = sql_bool(rows, row, 12);
+	export->encoded = sql_bool(rows, row, 12);
+	export->uploaded = sql_bool(rows, row, 13);
+	export->name_prefix = sql_text(rows, row, 14);
+	export->for_load = !sql_is_null(rows, row, 15);
+	if (export->for_load)
+		export->load = *sql_uuid(rows, row, 15);
 	export->parts = read_parts(&export->id);
 	return export;
+}
+
+static List *
+read_exports(const SqlRows *rows)
+{
+	List	   *exports = NIL;
+
+	for (uint64 i = 0; i < rows->count; i++)
+		exports = lappend(exports, read_export(rows, i));
+	return exports;
 }
 
 List *
 outbox_unfinished(Run *run, Step *step, const char *server, const pg_uuid_t *load)
 {
 	static const char sql[] =
-		"SELECT id, run, relation, server, folder, format, compression, columns, rows, bytes, "
-		" created_at, state = 'uploaded' FROM dataops.export "
-		"WHERE state IN ('open', 'uploaded') AND pipeline = $1 AND env = $2 AND step = $3 "
-		"AND server = $4 AND load IS NOT DISTINCT FROM $5 AND step_run <> $6 "
-		"AND installation = (SELECT id FROM dataops.installation) ORDER BY id";
+		UNFINISHED "AND state IN ('encoding', 'open', 'uploaded') AND server = $5 "
+		"AND load IS NOT DISTINCT FROM $6 ORDER BY id";
 	SqlArgs		args = {0};
-	SqlRows    *rows;
-	List	   *unfinished = NIL;
 
-	sql_add_text(&args, run->pipeline);
-	sql_add_text(&args, run->env);
-	sql_add_text(&args, step->name);
+	add_attempt(&args, run, step);
 	sql_add_text(&args, server);
 	sql_add_uuid(&args, load);
-	sql_add_uuid(&args, &step->step_run);
-	rows = sql_run_own(sql, &args);
-	for (uint64 i = 0; i < rows->count; i++)
-	{
-		OutboxExport *export = read_export(rows, i);
+	return read_exports(sql_run_own(sql, &args));
+}
 
-		export->for_load = load != NULL;
-		if (load != NULL)
-			export->load = *load;
-		unfinished = lappend(unfinished, export);
-	}
-	return unfinished;
+List *
+outbox_unborn(Run *run, Step *step, const char *server)
+{
+	static const char sql[] =
+		UNFINISHED "AND state = 'encoding' AND server = $5 AND load IS NOT NULL ORDER BY id";
+	SqlArgs		args = {0};
+
+	add_attempt(&args, run, step);
+	sql_add_text(&args, server);
+	return read_exports(sql_run_own(sql, &args));
 }
 
 bool

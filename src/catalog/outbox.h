@@ -2,8 +2,9 @@
  * outbox.h
  *	  Every SQL text about deliveries: dataops.export and export_part.
  *
- * A row is committed before the first of its objects leaves, in state open; then it goes to
- * uploaded, to done, or to removed.  A state is left once: each UPDATE names the one it expects.
+ * A row is committed before the first of its objects leaves, in state encoding; its parts are
+ * recorded when all are encoded, in state open; then it goes to uploaded, to done, or to removed.
+ * A state is left once: each UPDATE names the one it expects.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -30,6 +31,7 @@ typedef struct OutboxExport
 	char	   *relation;
 	char	   *server;
 	char	   *folder;			/* of its objects, without a slash at its end */
+	char	   *name_prefix;	/* of the parts' names, all there ever may be */
 	char	   *format;			/* ndjson, csv */
 	char	   *compression;	/* gzip, none */
 	char	   *snapshot;		/* NULL: changes are not tracked */
@@ -38,14 +40,21 @@ typedef struct OutboxExport
 	int64		rows;
 	int64		bytes;
 	TimestampTz created_at;
-	bool		uploaded;		/* state: uploaded, else open */
+	bool		encoded;		/* state: no longer encoding; before, the parts are not known */
+	bool		uploaded;		/* state: uploaded */
 	List	   *parts;			/* OutboxPart *, in order */
 } OutboxExport;
 
 /* All need a transaction; results are in CurrentMemoryContext. */
 
-/* Records a new one in state open, with its parts. */
-extern void outbox_record(Run *run, Step *step, const OutboxExport *export);
+/* Records a new one in state encoding. */
+extern void outbox_begin(Run *run, Step *step, const OutboxExport *export);
+
+/* State open: with columns, snapshot, tables, rows, bytes and parts. */
+extern void outbox_encoded(const OutboxExport *export);
+
+/* Deletes one in state encoding, of which no object was ever begun. */
+extern void outbox_forget(const OutboxExport *export);
 
 /* State uploaded, with the parts' generations. */
 extern void outbox_uploaded(const OutboxExport *export);
@@ -55,10 +64,13 @@ extern void outbox_done(const OutboxExport *export);
 extern void outbox_removed(const OutboxExport *export);
 
 /*
- * What other attempts of this step have left open or uploaded, oldest first: exports, or with
- * "load" what was made for that load.  List of OutboxExport *.
+ * What other attempts of this step have left encoding, open or uploaded, oldest first: exports, or
+ * with "load" what was made for that load.  List of OutboxExport *.
  */
 extern List *outbox_unfinished(Run *run, Step *step, const char *server, const pg_uuid_t *load);
+
+/* What other attempts of this step have left encoding for loads that never began.  Likewise. */
+extern List *outbox_unborn(Run *run, Step *step, const char *server);
 
 /*
  * The last export of the relation to the server that this step of this installation has done: its

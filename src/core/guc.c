@@ -61,7 +61,7 @@ guc_define(void)
 	DefineCustomIntVariable("dataops.spool_limit",
 							"Size of the temporary files that one process may keep pages, batches "
 							"and exports in.",
-							"All rows of an export are kept there before the first is uploaded.",
+							"Files of an export are kept there until the store has taken them.",
 							&spool_limit_mb, spool_limit_mb, 1, INT_MAX,
 							PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);
 	DefineCustomIntVariable("dataops.export_part_size",

@@ -29,6 +29,7 @@ struct Spool
 	uint64		in_file;		/* bytes written to the file */
 	uint64		position;		/* next byte to read */
 	bool		reading;
+	const char *hint;			/* when it meets the limit; NULL: the general one */
 };
 
 int			spool_limit_mb = 1024;
@@ -70,7 +71,8 @@ spool_to_file(Spool *spool)
 		ereport(ERROR,
 				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("could not store more than %d MB in temporary files", spool_limit_mb),
-				errhint("Make pages, batches or exports smaller, or raise dataops.spool_limit."));
+				errhint("%s", spool->hint != NULL ? spool->hint :
+						"Make pages or batches smaller, or raise dataops.spool_limit."));
 	if (spool->file < 0)
 		spool->file = OpenTemporaryFile(true);
 	while (done < spool->used)
@@ -137,6 +139,23 @@ spool_write(Spool *spool, const char *bytes, size_t length)
 }
 
 void
+spool_set_hint(Spool *spool, const char *hint)
+{
+	spool->hint = hint;
+}
+
+void
+spool_end(Spool *spool)
+{
+	spool_rewind(spool);
+	if (spool->file < 0)
+		return;
+	pfree(spool->memory);
+	spool->memory = NULL;
+	spool->size = 0;
+}
+
+void
 spool_rewind(Spool *spool)
 {
 	spool_seek(spool, 0);
@@ -166,6 +185,11 @@ spool_read(Spool *spool, const char **bytes, size_t *length)
 		*length = spool->used - spool->position;
 		spool->position = spool->used;
 		return true;
+	}
+	if (spool->memory == NULL)
+	{
+		spool->memory = MemoryContextAlloc(spool->owner, SPOOL_FILE_BUFFER);
+		spool->size = SPOOL_FILE_BUFFER;
 	}
 	got = FileRead(spool->file, spool->memory, spool->size, spool->position,
 				   WAIT_EVENT_BUFFILE_READ);

@@ -22,11 +22,17 @@ extern int	spool_limit_mb;
  */
 extern Spool *spool_create(MemoryContext owner);
 
+/* What to do when this one meets the limit, instead of the general hint; the text must stay. */
+extern void spool_set_hint(Spool *spool, const char *hint);
+
 /*
  * Adds bytes at the end. Not allowed once reading has begun. Throws 54000 over spool_limit_mb and
  * an I/O error when the disk refuses; the spool is then good for nothing but release.
  */
 extern void spool_write(Spool *spool, const char *bytes, size_t length);
+
+/* Nothing more will be written: what is in a file takes no memory until it is read. */
+extern void spool_end(Spool *spool);
 
 /* From here on (again) reading, from the first byte. Must be called before the first read. */
 extern void spool_rewind(Spool *spool);

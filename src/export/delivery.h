@@ -2,14 +2,6 @@
  * delivery.h
  *	  Rows of a relation on their way into a folder of an object store.
  *
- *	   delivery_encode()   in a transaction: rows into spools; the ledger names every object
- *	   delivery_upload()   the parts are put, in the staging area where the store has one
- *	   delivery_publish()  they are copied to production; manifest.json is put last
- *	   delivery_done()     in the transaction that records the end of the step
- *
- * A load stops after delivery_upload(), has the warehouse read the files, and then keeps them by
- * delivery_done() or drops them by delivery_remove().  An attempt begins with what others left.
- *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
 #ifndef DATAOPS_DELIVERY_H
@@ -20,8 +12,25 @@
 #include "catalog/outbox.h"
 #include "catalog/run.h"
 #include "export/changed.h"
+#include "export/outgoing.h"
 #include "export/parts.h"
+#include "export/path.h"
 #include "store/store.h"
+
+/*
+ * The way of a delivery:
+ *	   delivery_begin()    the ledger has what its objects' names begin with
+ *	   delivery_encode()   in a transaction: rows into parts, which begin to leave, into the staging
+ *						   area where the store has one; the ledger names every part
+ *	   delivery_upload()   the parts that are left are put
+ *	   delivery_publish()  they are copied to production; manifest.json is put last
+ *	   delivery_done()     in the transaction that records the end of the step
+ *
+ * Parts carry the delivery's id as their mark: by it they are found after a process that died
+ * before it could name them.  A load stops after delivery_upload(), has the warehouse read the
+ * files, and then keeps them by delivery_done() or drops them by delivery_remove().  An attempt
+ * begins with what others left.
+ */
 
 /* Both areas of a store. */
 typedef struct DeliveryPlace
@@ -45,31 +54,51 @@ typedef struct DeliveryOrder
 
 typedef struct Delivery
 {
+	MemoryContext memory;
 	Run		   *run;
 	DeliveryPlace *place;
 	OutboxExport *record;		/* the row of dataops.export with its parts */
-	List	   *spools;			/* Spool *, one for each part; NIL when another process made it */
+	Outgoing   *outgoing;		/* the parts on their way; NULL when another process made it */
 	int64		bad_values;
+	/* while it is encoded */
+	const char *path;
+	PathScope	scope;
 } Delivery;
 
 /* Needs a transaction.  Lives in "memory". */
 extern DeliveryPlace *delivery_open(Run *run, const char *server, MemoryContext memory);
 
+/* Outside of a transaction: commits the delivery in state 'encoding'.  Lives in "memory". */
+extern Delivery *delivery_begin(Run *run, Step *step, DeliveryPlace *place,
+								const DeliveryOrder *order, MemoryContext memory);
+
+typedef enum DeliveryEncoding
+{
+	DELIVERY_ENCODED,			/* the parts are recorded, in state 'open' */
+	DELIVERY_EMPTY,				/* there was no row: the ledger forgets the delivery */
+	DELIVERY_REFUSED			/* the store has refused a part: to be aborted and given up */
+} DeliveryEncoding;
+
 /*
  * In the transaction that is open: reads the rows as the pipeline's owner under its active
- * snapshot, encodes them, and records the delivery in state 'open'.  NULL, and nothing is
- * recorded, when there was no row.  Throws what the query and the encoders throw.  The spools
- * live in "memory".
+ * snapshot and encodes them; parts leave meanwhile, without anything waiting for them.  Throws what
+ * the query and the encoders throw, and 54000 when more parts wait than temporary files may hold.
  */
-extern Delivery *delivery_encode(Run *run, Step *step, DeliveryPlace *place,
-								 const DeliveryOrder *order, MemoryContext memory);
+extern DeliveryEncoding delivery_encode(Delivery *delivery, const DeliveryOrder *order);
+
+/*
+ * Outside of transactions, after delivery_encode() has thrown or returned DELIVERY_REFUSED: takes
+ * back what has left already.  What cannot be is left to the next attempt.  *result is set for
+ * DELIVERY_REFUSED only.
+ */
+extern void delivery_give_up(Delivery *delivery, StageResult *result);
 
 /*
  * The following work outside of transactions and commit short ones of their own.  False: *result
  * is STAGE_FAILED with the reason, in run->memory.
  */
 
-/* Puts all parts and records state 'uploaded'.  What could not be put is taken back. */
+/* Puts what is left of the parts and records state 'uploaded'; when it cannot, takes all back. */
 extern bool delivery_upload(Delivery *delivery, StageResult *result);
 
 /* Where the uploaded part lies: "gs://bucket/staging/…".  In CurrentMemoryContext. */
@@ -86,11 +115,14 @@ extern void delivery_done(Delivery *delivery);
 
 /*
  * In the transaction that is open: deliveries to "place" that former attempts of this step (for
- * "load" when not NULL) have left open or uploaded, because their process died or the store failed.
+ * "load" when not NULL) have left unfinished, because their process died or the store failed.
  * Oldest first: List of Delivery *.  Each is to be verified, and then goes on or is removed.
  */
 extern List *delivery_unfinished(Run *run, Step *step, DeliveryPlace *place,
 								 const pg_uuid_t *load, MemoryContext memory);
+
+/* Likewise those for loads that died before they were recorded: each is to be removed. */
+extern List *delivery_unborn(Run *run, Step *step, DeliveryPlace *place, MemoryContext memory);
 
 typedef enum DeliveryState
 {
@@ -100,5 +132,23 @@ typedef enum DeliveryState
 } DeliveryState;
 
 extern DeliveryState delivery_verify(Delivery *delivery, StageResult *result);
+
+/* --- between delivery.c and delivery_end.c --- */
+
+/* The failure to have "done" something with an object; returns false. */
+extern bool delivery_fail(Delivery *delivery, StageResult *result, const char *done,
+						  const char *name, const StoreResult *answer);
+
+extern OutboxPart *delivery_part(const Delivery *delivery, int number);
+extern int	delivery_count(const Delivery *delivery);
+
+/* The area in which parts are put first. */
+extern Store *delivery_area(const Delivery *delivery);
+
+/* Is the object there, with the contents that it should have? */
+extern bool delivery_is_stored(const StoreResult *answer);
+
+/* Commits state 'uploaded'. */
+extern void delivery_set_uploaded(Delivery *delivery);
 
 #endif

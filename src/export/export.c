@@ -2,8 +2,8 @@
  * export.c
  *	  The export stage: settle what was left, encode, upload, publish.
  *
- * The encoding is one transaction, whose snapshot decides which rows belong to the export; all
- * else happens outside of transactions.
+ * The encoding is one transaction, whose snapshot decides which rows belong to the export; parts
+ * leave meanwhile, but nothing waits for them.  All else happens outside of transactions.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -13,6 +13,7 @@
 
 #include "catalog/outbox.h"
 #include "catalog/spec.h"
+#include "catalog/sql.h"
 #include "catalog/txn.h"
 #include "core/fault.h"
 #include "core/guc.h"
@@ -152,50 +153,77 @@ settle_left(ExportStage *stage)
 
 /* ---- this attempt's own ---- */
 
-/* NULL when there is no row. */
+typedef struct Encoding
+{
+	DeliveryOrder order;
+	Delivery   *delivery;
+	DeliveryEncoding ended;
+} Encoding;
+
+static void
+encode(void *arg)
+{
+	Encoding   *encoding = arg;
+
+	encoding->ended = delivery_encode(encoding->delivery, &encoding->order);
+}
+
+/* NULL when there is no row, or the store has refused a part: then the result says so. */
 static Delivery *
-encode(ExportStage *stage)
+encode_rows(ExportStage *stage)
 {
 	Run		   *run = stage->run;
 	ExportSpec *spec = stage->spec;
 	ChangeMark	since;
-	DeliveryOrder order = {
-		.relation = spec->relation,
-		.changed = spec->changed,
-		.path = spec->path,
-		.search_path = spec->search_path,
-		.parts = {
-			.format = spec->format,
-			.gzip = spec->gzip,
-			.part_bytes = (uint64) guc_export_part_size * 1024,
-			.choose = spec->format == ROW_CSV ? csv_choose : ndjson_choose
+	Encoding	encoding = {
+		.order = {
+			.relation = spec->relation,
+			.changed = spec->changed,
+			.path = spec->path,
+			.search_path = spec->search_path,
+			.parts = {
+				.format = spec->format,
+				.gzip = spec->gzip,
+				.part_bytes = (uint64) guc_export_part_size * 1024,
+				.choose = spec->format == ROW_CSV ? csv_choose : ndjson_choose
+			}
 		}
 	};
-	Delivery   *delivery;
+	ErrorData  *error;
 
+	encoding.delivery = delivery_begin(run, stage->step, stage->place, &encoding.order,
+									   run->step_memory);
 	txn_begin(run);
+	MemoryContextSwitchTo(run->step_memory);
 	if (spec->changed && outbox_last(run, stage->step, spec->relation, spec->server,
 									 &since.snapshot, &since.tables))
-		order.since = &since;
-	delivery = delivery_encode(run, stage->step, stage->place, &order, run->step_memory);
-	FAULT_POINT("export_before_intent");
+		encoding.order.since = &since;
+	error = sql_run_guarded(encode, &encoding);
+	if (error != NULL || encoding.ended == DELIVERY_REFUSED)
+	{
+		txn_abort(run);
+		delivery_give_up(encoding.delivery, &stage->result);
+		if (error != NULL)
+			ReThrowError(error);
+		return NULL;
+	}
+	FAULT_POINT("export_before_encoded");
 	txn_commit(run);
-	FAULT_POINT("export_after_intent");
-	return delivery;
+	FAULT_POINT("export_after_encoded");
+	if (encoding.ended == DELIVERY_ENCODED)
+		return encoding.delivery;
+	stage->result.outcome = STAGE_UNCHANGED;
+	stage->result.error = spec->changed ? "no new rows" : "no rows";
+	return NULL;
 }
 
 static void
 deliver(ExportStage *stage)
 {
-	Delivery   *delivery = encode(stage);
+	Delivery   *delivery = encode_rows(stage);
 
-	if (delivery == NULL)
-	{
-		stage->result.outcome = STAGE_UNCHANGED;
-		stage->result.error = stage->spec->changed ? "no new rows" : "no rows";
-	}
-	else if (delivery_upload(delivery, &stage->result) &&
-			 delivery_publish(delivery, &stage->result))
+	if (delivery != NULL && delivery_upload(delivery, &stage->result) &&
+		delivery_publish(delivery, &stage->result))
 		set_done(stage, delivery);
 }
 

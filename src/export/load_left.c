@@ -83,6 +83,7 @@ find_left(RemoteLoad *load)
 	LoadRecord *left;
 	ListCell   *cell;
 
+	load->leftovers = delivery_unborn(run, step, load->place, run->step_memory);
 	foreach(cell, load_with_files(run, step))
 		load->leftovers = lappend(load->leftovers, files_of(load, lfirst(cell)));
 	left = load_unfinished(run, step);

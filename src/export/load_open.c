@@ -1,7 +1,7 @@
 /*
  * load_open.c
  *	  The first transaction of a load into a warehouse outside: rows are judged and encoded, and the
- *	  values to compare are computed, all under one snapshot.
+ *	  values to compare are computed, all under one snapshot.  The files begin to leave meanwhile.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -32,11 +32,12 @@ quarantine_bad_row(const BadRow *row, void *arg)
 	load->quarantined++;
 }
 
-static Delivery *
-encode_files(RemoteLoad *load)
+static DeliveryOrder
+files_order(RemoteLoad *load)
 {
 	Loading    *base = &load->base;
-	DeliveryOrder order = {
+
+	return (DeliveryOrder) {
 		.relation = base->spec->relation,
 		.changed = base->spec->changed_rows,
 		.since = base->since,
@@ -53,8 +54,6 @@ encode_files(RemoteLoad *load)
 			.arg = load
 		}
 	};
-
-	return delivery_encode(base->run, base->step, load->place, &order, base->run->step_memory);
 }
 
 /* Everything that reads the relation, under the transaction's snapshot. */
@@ -65,6 +64,7 @@ encode(void *arg)
 	Loading    *base = &load->base;
 	MemoryContext previous = MemoryContextSwitchTo(base->run->step_memory);
 	List	   *expressions = base->judge->values(base->judge->arg);
+	DeliveryOrder order;
 	SqlRole		before;
 	List	   *here;
 	char	   *query;
@@ -76,8 +76,9 @@ encode(void *arg)
 	base->judge->rows(loading_rows(base, query), base->judge->arg);
 	here = lcons(NULL, loading_values(base, expressions));
 	sql_leave(&before);
-	load->delivery = encode_files(load);
-	if (load->delivery != NULL)
+	order = files_order(load);
+	load->encoded = delivery_encode(load->delivery, &order);
+	if (load->encoded == DELIVERY_ENCODED)
 	{
 		base->record.rows = load->delivery->record->rows;
 		base->record.bytes = load->delivery->record->bytes;
@@ -87,15 +88,22 @@ encode(void *arg)
 	MemoryContextSwitchTo(previous);
 }
 
-bool
-remote_open(RemoteLoad *load)
+/* What has begun to leave is not to be loaded. */
+static void
+give_up_files(RemoteLoad *load)
+{
+	delivery_give_up(load->delivery, &load->result);
+	load->delivery = NULL;
+}
+
+/* With the transaction of the encoding, which ends here. */
+static void
+record_open(RemoteLoad *load)
 {
 	Loading    *base = &load->base;
-	bool		good;
+	bool		empty = load->encoded == DELIVERY_EMPTY;
 
-	txn_begin(base->run);
-	good = remote_run_judged(load, encode);
-	if (good && load->delivery == NULL && base->spec->mode != WAREHOUSE_TRUNCATE)
+	if (empty && base->spec->mode != WAREHOUSE_TRUNCATE)
 	{
 		/* rows that were all set aside are not to be set aside again */
 		base->record.state = "done";
@@ -103,15 +111,42 @@ remote_open(RemoteLoad *load)
 			load_add(base->run, base->step, &base->record);
 		load->result = loading_unchanged(base->run);
 		load->result.rows_quarantined = load->quarantined;
-		good = false;
 	}
-	else if (good)
+	else
 	{
 		base->record.state = "open";
 		load_add(base->run, base->step, &base->record);
 	}
+	if (empty)
+		load->delivery = NULL;
+}
+
+bool
+remote_open(RemoteLoad *load)
+{
+	Loading    *base = &load->base;
+	DeliveryOrder order = files_order(load);
+	ErrorData  *error;
+	bool		good;
+
+	load->delivery = delivery_begin(base->run, base->step, load->place, &order,
+									base->run->step_memory);
+	txn_begin(base->run);
+	good = remote_run_judged(load, encode, &error);
+	if (error != NULL || (good && load->encoded == DELIVERY_REFUSED))
+	{
+		txn_abort(base->run);
+		give_up_files(load);
+		if (error != NULL)
+			ReThrowError(error);
+		return false;
+	}
+	if (good)
+		record_open(load);
 	FAULT_POINT("load_before_open");
 	remote_commit(load);
 	FAULT_POINT("load_after_open");
-	return good;
+	if (!good)
+		give_up_files(load);
+	return good && strcmp(base->record.state, "open") == 0;
 }

@@ -3,7 +3,8 @@
  *	  Loads into a warehouse outside: rows as files in a store, a load of them, a publication.
  *
  * Before each effect a commit names it, after it a commit notes it: whoever comes later asks.
- *	  (none) → open     one transaction: rows judged, encoded, expected values computed
+ *	  (none) → open     one transaction: rows judged, encoded, expected values computed; the files
+ *						begin to leave, under names that the ledger has from before
  *	  open → loading    every file is in the store
  *	  loading → loaded  the staging side has the rows; what arrived is compared and published
  *	  loaded → done     with the end of the step
@@ -118,19 +119,23 @@ fail_unfinished(RemoteLoad *load, const WarehouseResult *answer)
 }
 
 bool
-remote_run_judged(RemoteLoad *load, void (*body) (void *arg))
+remote_run_judged(RemoteLoad *load, void (*body) (void *arg), ErrorData **error)
 {
 	const LoadJudge *judge = load->base.judge;
-	ErrorData  *error = sql_run_guarded(body, load);
 	char	   *hint = NULL;
-	bool		stopped = judge->settle(&hint, judge->arg);
+	bool		stopped;
 
-	if (error == NULL)
+	MemoryContextSwitchTo(load->base.run->step_memory);
+	*error = sql_run_guarded(body, load);
+	stopped = judge->settle(&hint, judge->arg);
+	if (*error == NULL)
 		return true;
-	if (!stopped)
-		ReThrowError(error);
-	(void) remote_fail(load, error->message, error->sqlerrcode, false);
-	load->result.hint = hint;
+	if (stopped)
+	{
+		(void) remote_fail(load, (*error)->message, (*error)->sqlerrcode, false);
+		load->result.hint = hint;
+		*error = NULL;
+	}
 	return false;
 }
 
@@ -241,6 +246,7 @@ compare_sides(RemoteLoad *load)
 	List	   *expressions = base->judge->values(base->judge->arg);
 	WarehouseLoad order = order_of(load);
 	WarehouseResult answer = {0};
+	ErrorData  *error;
 	bool		good;
 
 	if (!has_values(base))
@@ -254,7 +260,9 @@ compare_sides(RemoteLoad *load)
 	load->there = lcons(psprintf(INT64_FORMAT, base->record.rows_loaded), answer.values);
 	base->record.bytes_billed = answer.bytes_billed;
 	txn_begin(base->run);
-	good = remote_run_judged(load, compare);
+	good = remote_run_judged(load, compare, &error);
+	if (error != NULL)
+		ReThrowError(error);
 	if (!good)
 		base->record.error = load->result.error;
 	load_set_state(&base->record, good ? "loaded" : "failed", !good);

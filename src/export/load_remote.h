@@ -17,6 +17,7 @@ typedef struct RemoteLoad
 	Loading		base;
 	DeliveryPlace *place;
 	Delivery   *delivery;		/* its files; NULL: there are none */
+	DeliveryEncoding encoded;	/* of these files, by this process */
 	bool		reset;
 	bool		whole;			/* all rows are to be read, whatever was loaded before */
 	bool		again;			/* it has come to nothing, and another one is to be made */
@@ -44,9 +45,9 @@ extern void remote_drop_files(RemoteLoad *load);
 
 /*
  * Runs "body" in the transaction in hand, rolls back what it did when it throws, and keeps what the
- * checks found.  False when a check has stopped; other errors are thrown on.
+ * checks found.  False when a check has stopped, or when *error is to be thrown on.
  */
-extern bool remote_run_judged(RemoteLoad *load, void (*body) (void *arg));
+extern bool remote_run_judged(RemoteLoad *load, void (*body) (void *arg), ErrorData **error);
 
 /* ---- load_left.c ---- */
 

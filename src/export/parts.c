@@ -25,6 +25,10 @@
 #include "format/line_file.h"
 #include "model/execute.h"
 
+/* The sink is called after so many bytes of lines, or so many rows. */
+#define MOVE_ON_BYTES	(64 * 1024)
+#define MOVE_ON_ROWS	16
+
 /* What stands around the values of a line. */
 typedef struct LineFrame
 {
@@ -47,9 +51,12 @@ typedef struct PartsReceiver
 	TupleDesc	record_columns;	/* of the record of a bad row; NULL until there is one */
 	Parts	   *parts;
 	LineBlocks *blocks;			/* the lines on their way to a part */
+	MemoryContext part_memory;
 	LineFile   *file;			/* of the part in hand; NULL: none is begun */
 	int64		part_rows;		/* stored in it */
 	int64		row;			/* number in the scan, from 1 */
+	int			quiet_bytes;	/* since the sink was called */
+	int			quiet_rows;
 } PartsReceiver;
 
 /* ---- frames ---- */
@@ -129,7 +136,11 @@ begin_part(PartsReceiver *receiver)
 {
 	const StringInfoData *header = receiver->frame.header;
 
-	receiver->file = line_file_begin(receiver->memory);
+	receiver->part_memory = AllocSetContextCreate(receiver->memory, "dataops part",
+												  ALLOCSET_SMALL_SIZES);
+	receiver->file = line_file_begin(receiver->part_memory);
+	if (receiver->options->sink != NULL)
+		spool_set_hint(receiver->file->spool, receiver->options->sink->limit_hint);
 	receiver->part_rows = 0;
 	line_file_add(receiver->file, header->data, header->len);
 }
@@ -137,19 +148,39 @@ begin_part(PartsReceiver *receiver)
 static void
 end_part(PartsReceiver *receiver)
 {
+	const PartsSink *sink = receiver->options->sink;
 	MemoryContext previous = MemoryContextSwitchTo(receiver->memory);
-	Part	   *part = palloc(sizeof(Part));
+	Part	   *part = MemoryContextAlloc(receiver->part_memory, sizeof(Part));
 
 	line_file_finish(receiver->file);
+	spool_end(receiver->file->spool);
+	part->memory = receiver->part_memory;
 	part->spool = receiver->file->spool;
 	part->rows = receiver->part_rows;
 	part->bytes = spool_size(part->spool);
 	part->crc32c = receiver->file->crc32c;
-	receiver->parts->parts = lappend(receiver->parts->parts, part);
 	receiver->parts->rows += part->rows;
 	receiver->parts->bytes += part->bytes;
 	receiver->file = NULL;
+	if (sink == NULL)
+		receiver->parts->parts = lappend(receiver->parts->parts, part);
 	MemoryContextSwitchTo(previous);
+	if (sink != NULL && !sink->take(part, sink->arg))
+		receiver->parts->ended_early = true;
+}
+
+/* Now and then between rows. */
+static void
+let_move_on(PartsReceiver *receiver)
+{
+	const PartsSink *sink = receiver->options->sink;
+
+	if (sink == NULL || (receiver->quiet_bytes < MOVE_ON_BYTES &&
+						 ++receiver->quiet_rows < MOVE_ON_ROWS))
+		return;
+	receiver->quiet_bytes = receiver->quiet_rows = 0;
+	if (!sink->move_on(sink->arg))
+		receiver->parts->ended_early = true;
 }
 
 /* Rows as they are stored; the part that they fill is closed. */
@@ -158,6 +189,8 @@ store_block(void *arg, const char *bytes, size_t length, int64 rows)
 {
 	PartsReceiver *receiver = arg;
 
+	if (receiver->parts->ended_early)
+		return;
 	if (receiver->file == NULL)
 		begin_part(receiver);
 	line_file_add(receiver->file, bytes, length);
@@ -316,6 +349,7 @@ append_row(PartsReceiver *receiver, TupleTableSlot *slot)
 	append_bytes(lines, end->data, end->len);
 	if (receiver->convert)
 		line_to_utf8(lines, start);
+	receiver->quiet_bytes += lines->len - start;
 	line_blocks_end_line(receiver->blocks);
 }
 
@@ -330,9 +364,10 @@ parts_receive(TupleTableSlot *slot, DestReceiver *self)
 	append_row(receiver, slot);
 	if (unlikely(fill_part(receiver)))
 		line_blocks_leave(receiver->blocks);
+	let_move_on(receiver);
 	MemoryContextSwitchTo(previous);
 	MemoryContextReset(receiver->row_memory);
-	return true;
+	return !receiver->parts->ended_early;
 }
 
 static void
@@ -377,8 +412,9 @@ parts_encode(const char *query, const PartsOptions *options, MemoryContext memor
 	receiver.row_memory = AllocSetContextCreate(receiver.work, "dataops row",
 												ALLOCSET_DEFAULT_SIZES);
 	run_query(query, &receiver.base);
-	line_blocks_finish(receiver.blocks);
-	if (receiver.file != NULL)
+	if (!receiver.parts->ended_early)
+		line_blocks_finish(receiver.blocks);
+	if (receiver.file != NULL && !receiver.parts->ended_early)
 		end_part(&receiver);
 	MemoryContextDelete(receiver.work);
 	return receiver.parts;

@@ -2,8 +2,8 @@
  * parts.h
  *	  The rows of a relation as files: encoded, compressed and cut into parts in one scan.
  *
- * Parts are spools, which outlive the transaction of the scan: they are uploaded after it, so
- * that nothing waits on the network under a snapshot.
+ * Parts are spools, which outlive the transaction of the scan.  A sink takes each when it is
+ * finished, and may move it on in passing while the next ones are encoded; it must never wait.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -31,6 +31,24 @@ typedef struct BadRow
 	Datum		record;			/* the row as jsonb */
 } BadRow;
 
+typedef struct Part
+{
+	MemoryContext memory;		/* of this part: deleting it frees the bytes */
+	Spool	   *spool;
+	int64		rows;
+	uint64		bytes;
+	uint32		crc32c;
+} Part;
+
+/* Who takes the parts.  It is called in memory that is emptied soon; false ends the scan there. */
+typedef struct PartsSink
+{
+	bool		(*take) (Part *part, void *arg);
+	bool		(*move_on) (void *arg);	/* between rows, every now and then */
+	void	   *arg;
+	const char *limit_hint;		/* for a part that meets the limit of temporary files */
+} PartsSink;
+
 typedef struct PartsOptions
 {
 	RowFormat	format;
@@ -40,23 +58,17 @@ typedef struct PartsOptions
 	BadValue	bad_value;
 	void		(*on_bad_row) (const BadRow *row, void *arg);
 	void	   *arg;
+	const PartsSink *sink;		/* NULL: the parts are kept, in Parts.parts */
 } PartsOptions;
-
-typedef struct Part
-{
-	Spool	   *spool;
-	int64		rows;
-	uint64		bytes;
-	uint32		crc32c;
-} Part;
 
 typedef struct Parts
 {
-	List	   *parts;			/* Part *, in order; none when there was no row */
+	List	   *parts;			/* Part *, in order; none when there was no row, or a sink */
 	TupleDesc	columns;		/* of the query */
 	int64		rows;
 	uint64		bytes;
 	int64		bad_values;		/* set to null, or rows left out */
+	bool		ended_early;	/* the sink wanted no more */
 } Parts;
 
 /*

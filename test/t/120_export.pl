@@ -143,7 +143,7 @@ foreach my $staging (0, 1)
 # ---- killed: every point, the repeated ones at their first, a middle and their last pass ----
 
 my @points = (
-	'export_before_intent:1', 'export_after_intent:1', 'delivery_before_part:1', 'delivery_before_part:2', 'delivery_after_part:1',
+	'delivery_before_intent:1', 'delivery_after_intent:1', 'export_before_encoded:1', 'export_after_encoded:1', 'delivery_before_part:1', 'delivery_before_part:2', 'delivery_after_part:1',
 	'delivery_after_part:3', 'archive_before_link:2', 'archive_after_link:2', 'delivery_before_uploaded:1', 'delivery_after_uploaded:1',
 	'delivery_before_copy:1', 'delivery_before_copy:2', 'delivery_after_copy:2', 'delivery_after_copy:3', 'delivery_before_manifest:1',
 	'delivery_after_manifest:1', 'delivery_before_remove:1', 'delivery_before_remove:3', 'delivery_before_commit:1',
@@ -177,13 +177,32 @@ foreach my $point ('delivery_after_part:2', 'delivery_before_uploaded:1', 'deliv
 	drop_database('victim');
 }
 
+# Parts leave while rows are read, though not under their names before the ledger has their contents.
+foreach my $staging (0, 1)
+{
+	fresh_database('victim', $staging);
+	killed_job('victim', 'delivery_after_part', 2);
+	my $area = $staging ? 'staging' : 'production';
+	is(scalar(grep { m{^$area/.*/\.part-0000\d\.ndjson\.gz\.[0-9a-f-]{36}\.part$} } files()), 2, "two parts are in $area when the process dies");
+	is(scalar(my @all = files()), 2, 'and nothing else is anywhere');
+	is(app('victim', 'SELECT state, rows_in, rows_out, bytes, parts, files, folder IS NOT NULL FROM dataops.exports'), 'interrupted||0||0||t',
+		'the ledger knows where they are, and not which');
+	append_to_file("$lake/$folder/$area/" . app('victim', 'SELECT folder FROM dataops.exports') . '/part-00000.ndjson.gz', 'of somebody else');
+	run_job('victim');
+	is(app('victim', 'SELECT string_agg(state, chr(32) ORDER BY export_id) FROM dataops.exports'), 'removed succeeded', 'the next run begins anew');
+	unlink(grep { slurp_file($_) eq 'of somebody else' } map { "$lake/$folder/$_" } grep { /part-00000/ } files()) == 1 or fail('what is not ours stays');
+	is(problems('victim', 50000), '', 'and leaves nothing of it');
+	drop_database('victim');
+}
+
 # Killed again while it takes back what was left.
 fresh_database('victim', 1);
-killed_job('victim', 'delivery_after_part', 2);
+killed_job('victim', 'export_after_encoded', 1);
 killed_job('victim', 'delivery_before_remove', 2);
+killed_job('victim', 'delivery_before_remove_marked', 1);
 killed_job('victim', 'delivery_before_removed', 1);
 run_job('victim');
-is(problems('victim', 50000), '', 'a third attempt takes back what two left');
+is(problems('victim', 50000), '', 'the last attempt takes back what all before it left');
 drop_database('victim');
 
 # tick() does the same without anybody asking.
@@ -199,11 +218,28 @@ drop_database('victim');
 # ---- a failure and a cancel ----
 
 fresh_database('victim', 1);
-like(run_job('victim', "SET dataops.fault = 'delivery_after_part:error:2';"), qr/fault point/, 'an error fails the run');
+like(run_job('victim', "SET dataops.fault = 'delivery_after_part:error:2';"), qr/fault point/, 'an error while parts leave fails the run');
+is(join(' ', files()), '', 'and takes back what has left');
+is(app('victim', 'SELECT state, rows_in FROM dataops.exports'), 'removed|0', 'which the ledger tells');
+like(run_job('victim', "SET dataops.fault = 'archive_before_link:error:2';"), qr/fault point/, 'an error after the scan fails the run');
 app('victim', q{INSERT INTO public.item VALUES (100000, 'later')});
 run_job('victim');
 is(problems('victim', 50001), '', 'another run takes back what the error left');
 
+# the query itself
+app('victim', q{CREATE VIEW public.broken AS SELECT n, t, 1 / (50000 - n) AS x FROM public.item WHERE n <= 50000; SELECT dataops.drop_step('job', 'out');
+	SELECT dataops.add_export('job', 'public.broken', 'lake', rows => 'all', name => 'broken')});
+my @before = files();
+like(run_job('victim'), qr/division by zero/, 'an error of the query at its last row');
+is(join(' ', files()), "@before", 'leaves nothing of the parts before it');
+is(app('victim', q{SELECT state FROM dataops.exports WHERE step = 'broken'}), 'removed', 'which had left');
+app('victim', q{CREATE OR REPLACE VIEW public.broken AS SELECT n, t, 1 / (n - 1) AS x FROM public.item WHERE n <= 50000});
+like(run_job('victim'), qr/division by zero/, 'an error of the query at its first row');
+is(app('victim', q{SELECT count(*) FROM dataops.exports WHERE step = 'broken'}), '1', 'leaves no row in the ledger: nothing had left');
+app('victim', q{CREATE OR REPLACE VIEW public.broken AS SELECT n, t, n AS x FROM public.item WHERE false});
+like(run_job('victim'), qr/no rows/, 'no rows');
+is(app('victim', q{SELECT count(*) FROM dataops.exports WHERE step = 'broken'}), '1', 'leave none either');
+is(join(' ', files()), "@before", 'nor a file');
 drop_database('victim');
 
 fresh_database('victim', 1);
@@ -234,7 +270,7 @@ is(problems('victim', 50000), '', 'and a retry works');
 
 # another file has the name
 app('victim', q{INSERT INTO public.item VALUES (100000, 'later'); SELECT dataops.add_export('job', 'public.item', 'lake', name => 'out', path => 'x/{run}/part-{part}.ndjson.gz')});
-$session = session_start($node, 'taken', [ "SET dataops.fault = 'export_after_intent:sleep:1'", q{CALL dataops.run('job')} ], database => 'victim', user => 'app');
+$session = session_start($node, 'taken', [ "SET dataops.fault = 'delivery_after_intent:sleep:1'", q{CALL dataops.run('job')} ], database => 'victim', user => 'app');
 wait_for($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'taken' AND wait_event = 'Extension'}, 'the export to have names');
 my $taken = app('victim', q{SELECT folder FROM dataops.exports ORDER BY export_id DESC LIMIT 1});
 mkdir "$lake/$folder/production/x";
@@ -251,13 +287,14 @@ drop_database('victim');
 fresh_database('victim', 0);
 $node->append_conf('postgresql.conf', q{dataops.spool_limit = '6MB'});
 $node->reload;
-like(run_job('victim'), qr/could not store more than 6 MB in temporary files/, 'too much for the temporary files is a clear error');
+like(run_job('victim', q{SET dataops.export_part_size = '64MB';}), qr/could not store more than 6 MB in temporary files/, 'a file too large for the temporary files is a clear error');
 is(app('victim', 'SELECT count(*) FROM dataops.exports'), '0', 'before anything is recorded');
-$node->append_conf('postgresql.conf', q{dataops.spool_limit = '1GB'});
-$node->reload;
+like(app('victim', 'SELECT hint FROM dataops.step_run WHERE hint IS NOT NULL'), qr/Raise dataops.spool_limit.*dataops.export_part_size/, 'and says what to do');
 app('victim', q{SELECT dataops.retry(run_id) FROM dataops.runs});
 $node->poll_query_until('victim', "SELECT bool_and(state = 'succeeded') FROM dataops.runs") or diag('retry() did not end it');
-is(problems('victim', 50000), '', 'and a retry with more room works');
+is(problems('victim', 50000), '', 'smaller ones of 9 MB together need no more room');
+$node->append_conf('postgresql.conf', q{dataops.spool_limit = '1GB'});
+$node->reload;
 drop_database('victim');
 
 # ---- 300 MB: memory stays flat ----
@@ -278,8 +315,8 @@ sub private_memory
 	return $1 / 1024;
 }
 
-# Stands still when all is encoded, when half is uploaded, and at the end.
-foreach my $point ('export_before_intent:1', 'delivery_after_part:5', 'delivery_before_commit:1')
+# Stands still when half is uploaded, when all is encoded, and at the end.
+foreach my $point ('delivery_after_part:5', 'export_before_encoded:1', 'delivery_before_commit:1')
 {
 	my ($name, $nth) = split /:/, $point;
 

@@ -101,7 +101,7 @@ sub state_of
 	}
 	$sql .= q{SELECT 'unfinished: ' || count(*) FROM dataops.load WHERE finished_at IS NULL;
 		SELECT 'files: ' || count(*) FROM dataops.list_objects('lake');
-		SELECT 'deliveries: ' || count(*) FROM dataops.export WHERE state IN ('open', 'uploaded');};
+		SELECT 'deliveries: ' || count(*) FROM dataops.export WHERE finished_at IS NULL;};
 	return app($sql);
 }
 
@@ -123,7 +123,7 @@ my %points = (
 	near => [ 'load_after_prepare:1', 'load_after_fill:1', 'load_after_fill:2', 'load_before_publish:1', 'load_after_publish:1',
 		'load_after_publish:2', 'model_before_commit:1', 'model_after_commit:1', 'model_before_commit:2', 'model_after_commit:2',
 		'run_before_commit:1' ],
-	far => [ 'load_before_open:1', 'load_after_open:1', 'load_after_open:2', 'delivery_before_part:1', 'delivery_after_part:1',
+	far => [ 'delivery_before_intent:1', 'delivery_after_intent:1', 'delivery_after_intent:2', 'load_before_open:1', 'load_after_open:1', 'load_after_open:2', 'delivery_before_part:1', 'delivery_after_part:1',
 		'delivery_after_part:2', 'delivery_before_uploaded:1', 'delivery_after_uploaded:1', 'load_before_loading:1',
 		'load_after_loading:1', 'load_after_loading:2', 'load_after_fill:1', 'load_after_fill:2', 'load_after_loaded:1',
 		'load_before_compared:1', 'load_after_compared:1', 'load_after_publish:1', 'load_after_publish:2',
