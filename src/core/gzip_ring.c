@@ -405,6 +405,13 @@ gzip_ring_put(GzipRing *ring, const char *bytes, size_t length, int64 tag)
 }
 
 void
+gzip_ring_collect(GzipRing *ring)
+{
+	if (ring->segment != NULL)
+		store_done(ring);
+}
+
+void
 gzip_ring_finish(GzipRing *ring)
 {
 	while (ring->tail < ring->head)

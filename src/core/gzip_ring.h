@@ -40,6 +40,9 @@ extern void gzip_ring_allow_helper(GzipRing *ring, GzipGuard guard);
 /* One member will be made of these bytes.  Serves interrupts; throws what "store" throws. */
 extern void gzip_ring_put(GzipRing *ring, const char *bytes, size_t length, int64 tag);
 
+/* Stores what is made already, without waiting: for who may be slow with the next block. */
+extern void gzip_ring_collect(GzipRing *ring);
+
 /* Returns when all members are stored. */
 extern void gzip_ring_finish(GzipRing *ring);
 

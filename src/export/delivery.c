@@ -263,12 +263,6 @@ delivery_encode(Delivery *delivery, const DeliveryOrder *order)
 
 /* ---- uploading ---- */
 
-bool
-delivery_is_stored(const StoreResult *answer)
-{
-	return answer->outcome == STORE_DONE || answer->outcome == STORE_EXISTS_SAME;
-}
-
 static void
 tell_refusal(Delivery *delivery, StageResult *result)
 {

@@ -145,9 +145,6 @@ extern int	delivery_count(const Delivery *delivery);
 /* The area in which parts are put first. */
 extern Store *delivery_area(const Delivery *delivery);
 
-/* Is the object there, with the contents that it should have? */
-extern bool delivery_is_stored(const StoreResult *answer);
-
 /* Commits state 'uploaded'. */
 extern void delivery_set_uploaded(Delivery *delivery);
 

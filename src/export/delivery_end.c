@@ -32,7 +32,7 @@ copy_parts(Delivery *delivery, StageResult *result)
 		/* an earlier attempt may have emptied staging already: verified before */
 		if (answer.outcome == STORE_ABSENT)
 			answer = place->production->driver->stat(place->production, name);
-		if (!delivery_is_stored(&answer))
+		if (!store_is_there(&answer))
 			return delivery_fail(delivery, result, "copy to production", name, &answer);
 	}
 	return true;
@@ -79,7 +79,7 @@ put_manifest(Delivery *delivery, StageResult *result)
 	FAULT_POINT("delivery_before_manifest");
 	answer = store_put_if_absent(store, name, &content);
 	FAULT_POINT("delivery_after_manifest");
-	return delivery_is_stored(&answer) || delivery_fail(delivery, result, "write", name, &answer);
+	return store_is_there(&answer) || delivery_fail(delivery, result, "write", name, &answer);
 }
 
 /* Removes an object if it is the one of that size and checksum, and what is unfinished of it. */

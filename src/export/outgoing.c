@@ -84,7 +84,7 @@ end_put(Outgoing *outgoing, OutgoingPart *part)
 
 	part->put = NULL;
 	part->record->generation = answer.generation;
-	if (answer.outcome == STORE_DONE || answer.outcome == STORE_EXISTS_SAME)
+	if (store_is_there(&answer))
 		return true;
 	outgoing->refusal.name = part->record->name;
 	outgoing->refusal.answer = answer;

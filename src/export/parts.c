@@ -179,6 +179,7 @@ let_move_on(PartsReceiver *receiver)
 						 ++receiver->quiet_rows < MOVE_ON_ROWS))
 		return;
 	receiver->quiet_bytes = receiver->quiet_rows = 0;
+	line_blocks_collect(receiver->blocks);
 	if (!sink->move_on(sink->arg))
 		receiver->parts->ended_early = true;
 }

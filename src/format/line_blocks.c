@@ -73,6 +73,13 @@ line_blocks_leave(LineBlocks *blocks)
 }
 
 void
+line_blocks_collect(LineBlocks *blocks)
+{
+	if (blocks->ring != NULL)
+		gzip_ring_collect(blocks->ring);
+}
+
+void
 line_blocks_finish(LineBlocks *blocks)
 {
 	line_blocks_leave(blocks);

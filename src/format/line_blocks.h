@@ -35,7 +35,10 @@ extern void line_blocks_allow_helper(LineBlocks *blocks, GzipGuard guard);
 /* What is gathered leaves as a block; serves interrupts. */
 extern void line_blocks_leave(LineBlocks *blocks);
 
-/* The same, and all that left before is stored. */
+/* What has left is stored as far as that needs no waiting. */
+extern void line_blocks_collect(LineBlocks *blocks);
+
+/* What is gathered leaves, and all that left before is stored. */
 extern void line_blocks_finish(LineBlocks *blocks);
 
 /* What leaves for these bytes when they are a block of their own; in CurrentMemoryContext. */

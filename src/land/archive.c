@@ -71,7 +71,7 @@ archive_store(LineFile *file, Store *store, const char *name)
 				errcode(ERRCODE_DUPLICATE_OBJECT),
 				errmsg("archive \"%s\" holds another object of the name \"%s\"", store->server,
 					   name));
-	if (result.outcome != STORE_DONE && result.outcome != STORE_EXISTS_SAME)
+	if (!store_is_there(&result))
 		ereport(ERROR,
 				errcode(ERRCODE_IO_ERROR),
 				errmsg("could not write to archive \"%s\"", store->server),

@@ -129,6 +129,13 @@ extern Store *store_open(Connection *connection, StoreArea area, MemoryContext o
 /* Is an object store behind the connection? */
 extern bool store_is_behind(const Connection *connection);
 
+/* After a put or a copy: is the object there, with the contents that it should have? */
+static inline bool
+store_is_there(const StoreResult *result)
+{
+	return result->outcome == STORE_DONE || result->outcome == STORE_EXISTS_SAME;
+}
+
 /* A whole put: begun and finished. */
 extern StoreResult store_put_if_absent(Store *store, const char *name,
 									   const StoreContent *content);

@@ -406,7 +406,8 @@ SQL
 	cmp_ok(abs($before - $bytes{large} / 2), '<', 8 * $MB, 'in the chunk at a half of the bytes');
 	cmp_ok($sent, '<=', $bytes{large} + 8 * $MB, 'no more was sent than there is, and a chunk');
 	cmp_ok($memory{large}, '<=', 64 * 1024, 'the backend never takes more than 64 MB');
-	cmp_ok($memory{large} - $memory{quarter}, '<', 4 * 1024, 'nor more for more rows');
+	# whether the most was taken while a chunk was in hand, is a matter of time
+	cmp_ok($memory{large} - $memory{quarter}, '<', 12 * 1024, 'nor more than a chunk more for more rows');
 	is(problems($rows / 4 . " $rows"), '', 'size and CRC32C of all objects are those of the ledger');
 	is(lines_there('large'), lines_here('large'), 'and their lines are the rows of the table');
 	diag(sprintf('%d rows of 1 kB: %.0f MB in the store, %.0f MB sent, %.0f MB of memory (%.0f MB for a quarter)', $rows, $bytes{large} / $MB, $sent / $MB,
