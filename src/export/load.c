@@ -106,7 +106,7 @@ load_here(Run *run, Step *step, const LoadJudge *judge)
 	if (load.rows == 0 && load.mode != WAREHOUSE_TRUNCATE)
 	{
 		PopActiveSnapshot();
-		return loading_unchanged(run);
+		return loading_unchanged(run, "no new rows");
 	}
 	check_keys(&loading, &load);
 	judge->rows(loading_rows(&loading, load.query), judge->arg);

@@ -109,7 +109,7 @@ record_open(RemoteLoad *load)
 		base->record.state = "done";
 		if (load->quarantined > 0)
 			load_add(base->run, base->step, &base->record);
-		load->result = loading_unchanged(base->run);
+		load->result = loading_unchanged(base->run, "no new rows");
 		load->result.rows_quarantined = load->quarantined;
 	}
 	else

@@ -46,12 +46,6 @@ remote_fail(RemoteLoad *load, const char *error, int sqlstate, bool retry)
 	return false;
 }
 
-static const char *
-problem_of(const WarehouseResult *answer)
-{
-	return answer->problem ? answer->problem : "the warehouse did not say why";
-}
-
 void
 remote_commit(RemoteLoad *load)
 {
@@ -81,7 +75,7 @@ remote_drop_files(RemoteLoad *load)
 static bool
 fail_for_good(RemoteLoad *load, const WarehouseResult *answer)
 {
-	load->base.record.error = pstrdup(problem_of(answer));
+	load->base.record.error = pstrdup(warehouse_problem(answer));
 	load->base.record.bytes_billed = answer->bytes_billed;
 	if (answer->job != NULL)
 		load->base.record.job = answer->job;
@@ -110,7 +104,7 @@ begin_anew(RemoteLoad *load, const char *state, const char *why)
 static bool
 fail_unfinished(RemoteLoad *load, const WarehouseResult *answer)
 {
-	(void) remote_fail(load, problem_of(answer), answer->sqlstate,
+	(void) remote_fail(load, warehouse_problem(answer), answer->sqlstate,
 					   answer->outcome == WAREHOUSE_UNKNOWN || answer->retry);
 	load->result.next_attempt_at = answer->not_before;
 	load->result.hint = "The next attempt asks the warehouse what became of the load, and goes on "
@@ -184,11 +178,11 @@ fill(RemoteLoad *load)
 	if (answer.outcome == WAREHOUSE_UNKNOWN || answer.not_before != 0)
 		return fail_unfinished(load, &answer);
 	if (answer.gap == WAREHOUSE_GAP_STAGING)
-		return begin_anew(load, "failed", problem_of(&answer));
+		return begin_anew(load, "failed", warehouse_problem(&answer));
 	if (answer.gap == WAREHOUSE_GAP_ROWS)
 	{
 		load->whole = true;
-		return begin_anew(load, "removed", problem_of(&answer));
+		return begin_anew(load, "removed", warehouse_problem(&answer));
 	}
 	if (answer.outcome == WAREHOUSE_FAILED)
 		return fail_for_good(load, &answer);

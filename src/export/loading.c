@@ -181,10 +181,9 @@ loading_expected(List *expressions, List *texts)
 }
 
 StageResult
-loading_unchanged(Run *run)
+loading_unchanged(Run *run, const char *why)
 {
-	StageResult result = {.outcome = STAGE_UNCHANGED};
-
-	result.error = MemoryContextStrdup(run->memory, "no new rows");
-	return result;
+	return (StageResult) {
+		.outcome = STAGE_UNCHANGED, .error = MemoryContextStrdup(run->memory, why)
+	};
 }

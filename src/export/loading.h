@@ -50,7 +50,7 @@ extern List *loading_values(Loading *loading, List *expressions);
 /* {"count(*)": "12", "sum(amount)": "5.50"} for the ledger: "texts" begin with the count. */
 extern Jsonb *loading_expected(List *expressions, List *texts);
 
-/* STAGE_UNCHANGED. */
-extern StageResult loading_unchanged(Run *run);
+/* STAGE_UNCHANGED, "why". */
+extern StageResult loading_unchanged(Run *run, const char *why);
 
 #endif

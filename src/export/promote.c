@@ -48,15 +48,6 @@ promoted_load(Run *run, Step *step)
 	return load_spec_read(load->spec);
 }
 
-static StageResult
-nothing_to_publish(Run *run)
-{
-	StageResult result = {.outcome = STAGE_UNCHANGED};
-
-	result.error = MemoryContextStrdup(run->memory, "nothing to publish");
-	return result;
-}
-
 /* ---- a local warehouse ---- */
 
 StageResult
@@ -69,7 +60,7 @@ promote_here(Run *run, Step *step)
 	WarehouseLoad load = {.table = load_table(spec), .mode = spec->mode};
 
 	if (load_last_unpublished(run, spec->server, load.table->name) == NULL)
-		return nothing_to_publish(run);
+		return loading_unchanged(run, "nothing to publish");
 	warehouse->driver->prepare_publish(warehouse, &load);
 	PushCopiedSnapshot(GetTransactionSnapshot());	/* after the tables are locked */
 	result.rows_out = warehouse->driver->publish(warehouse, &load).rows;
@@ -137,14 +128,14 @@ promote_remote(Run *run, Step *step)
 	if (!begin(promotion, run, step, &result))
 		return result;
 	if (promotion->load.id == NULL)
-		return nothing_to_publish(run);
+		return loading_unchanged(run, "nothing to publish");
 	FAULT_POINT("promote_before_publish");
 	*answer = promotion->warehouse->driver->publish(promotion->warehouse, &promotion->load);
 	FAULT_POINT("promote_after_publish");
 	if (answer->outcome != WAREHOUSE_DONE)
 	{
 		result.outcome = STAGE_FAILED;
-		result.error = MemoryContextStrdup(run->memory, answer->problem);
+		result.error = MemoryContextStrdup(run->memory, warehouse_problem(answer));
 		result.sqlstate = answer->sqlstate;
 		result.retry = answer->outcome == WAREHOUSE_UNKNOWN || answer->retry;
 		result.next_attempt_at = answer->not_before;

@@ -66,6 +66,13 @@ typedef struct WarehouseResult
 	List	   *values;			/* of evaluate: char *, NULL for null */
 } WarehouseResult;
 
+/* What a step that fails with it says. */
+static inline const char *
+warehouse_problem(const WarehouseResult *result)
+{
+	return result->problem != NULL ? result->problem : "the warehouse did not say why";
+}
+
 /* A table that loads fill, as the definition describes it. */
 typedef struct WarehouseTable
 {
