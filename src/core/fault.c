@@ -15,6 +15,7 @@
 #include "core/compat.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
+#include "utils/wait_event.h"
 
 static char *fault_setting = "";
 static int	passes;				/* of the point that the setting names */
@@ -39,7 +40,7 @@ fault_sleep(void)
 {
 	for (;;)
 	{
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, -1, PG_WAIT_EXTENSION);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, -1, WAIT_EVENT_PG_SLEEP);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}

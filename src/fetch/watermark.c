@@ -7,7 +7,9 @@
 #include "fetch/watermark.h"
 
 #include <ctype.h>
+#include <errno.h>
 
+#include "common/int.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
@@ -247,6 +249,7 @@ static bool
 read_time(const WatermarkSpec *spec, const char *value, TimestampTz *time, const char **format)
 {
 	int64		unit = format_unit_us(spec != NULL ? spec->format : NULL);
+	int64		number;
 
 	*format = spec != NULL ? spec->format : NULL;
 	if (!is_integer(value))
@@ -258,9 +261,11 @@ read_time(const WatermarkSpec *spec, const char *value, TimestampTz *time, const
 		if (*format == NULL)
 			*format = unit == 1000 ? "ms" : "s";
 	}
-	if (strlen(value) > 17)
+	errno = 0;
+	number = strtoll(value, NULL, 10);
+	if (errno != 0 || pg_mul_s64_overflow(number, unit, &number) ||
+		pg_sub_s64_overflow(number, EPOCH_SHIFT_US, time) || !IS_VALID_TIMESTAMP(*time))
 		return false;
-	*time = strtoll(value, NULL, 10) * unit - EPOCH_SHIFT_US;
 	return true;
 }
 

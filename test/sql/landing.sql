@@ -57,6 +57,16 @@ CALL dataops._test_fetch('landing_since');
 CALL dataops._test_fetch('landing_since');
 SELECT * FROM landed('landing_since');
 SELECT value FROM dataops.cursor WHERE source = 'landing_since';
+-- numbers beyond all times have no overlap
+SET client_min_messages = warning;
+SELECT landing_source('landing_far', '/echo', '{"params": {"n": "92233720368547758"}, "records": "$", "cursor": {"path": "$.query[0][1]", "param": "since", "lookback": "1 day"}}');
+SELECT landing_source('landing_farther', '/echo', '{"params": {"n": "99999999999999999999"}, "records": "$", "cursor": {"path": "$.query[0][1]", "param": "since", "lookback": "1 day"}}');
+RESET client_min_messages;
+CALL dataops._test_fetch('landing_far');
+CALL dataops._test_fetch('landing_far');
+CALL dataops._test_fetch('landing_farther');
+CALL dataops._test_fetch('landing_farther');
+SELECT source, value FROM dataops.cursor WHERE source LIKE 'landing\_far%' ORDER BY source;
 
 \echo == nothing new
 SET client_min_messages = warning;

@@ -142,9 +142,7 @@ foreach my $point ('archive_after_link:2', 'land_after_insert:2', 'land_after_co
 	fresh_database('victim');
 	$session = session_start($node, 'victim', [ "SET dataops.fault = '$name:sleep:$nth'", "CALL dataops.run('job', $range)" ],
 		database => 'victim', user => 'app');
-	$node->poll_query_until('postgres',
-		"SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'victim' AND wait_event = 'Extension'")
-	  or BAIL_OUT("the run did not come to $point");
+	wait_for_point($node, 'victim', $point);
 	$node->stop('immediate');
 	session_end($session);
 	$node->start;

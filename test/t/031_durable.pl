@@ -105,8 +105,7 @@ foreach my $nth (1 .. 5)
 	my $session = session_start($node, 'victim', [ "SET dataops.fault = 'model_after_commit:sleep:$nth'", $run ],
 		database => 'work', user => 'app');
 
-	wait_for($node, "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'victim' AND wait_event = 'Extension'",
-		"the run to come to the end of step $nth");
+	wait_for_point($node, 'victim', "the end of step $nth");
 	is($node->safe_psql('postgres', $written), 'f', "step $nth does not wait for the disk");
 	is(as_app("SELECT count(*) FROM dataops.step_run WHERE state = 'succeeded'"), $nth, 'though others see it');
 	crash($pid);

@@ -34,9 +34,7 @@ sub die_at
 	my ($point, $statement) = @_;
 	my $session = session_start($node, 'victim', [ "SET dataops.fault = '$point:sleep'", $statement ], database => $dbname, user => 'app');
 
-	$node->poll_query_until($dbname,
-		"SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'victim' AND wait_event = 'Extension'")
-	  or BAIL_OUT("the run did not come to $point");
+	wait_for_point($node, 'victim', $point);
 	$node->safe_psql($dbname, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'victim'");
 	return session_end($session);
 }

@@ -245,7 +245,7 @@ drop_database('victim');
 fresh_database('victim', 1);
 my $session = session_start($node, 'cancelled', [ "SET dataops.fault = 'delivery_before_copy:sleep:2'", q{CALL dataops.run('job')} ],
 	database => 'victim', user => 'app');
-wait_for($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'cancelled' AND wait_event = 'Extension'}, 'the export to stand still');
+wait_for_point($node, 'cancelled', 'its second copy');
 app('victim', 'SELECT dataops.cancel(run_id) FROM dataops.runs');
 session_end($session);
 is(app('victim', 'SELECT r.state, e.state FROM dataops.runs r, dataops.exports e'), 'cancelled|cancelled', 'a cancelled export');
@@ -271,7 +271,7 @@ is(problems('victim', 50000), '', 'and a retry works');
 # another file has the name
 app('victim', q{INSERT INTO public.item VALUES (100000, 'later'); SELECT dataops.add_export('job', 'public.item', 'lake', name => 'out', path => 'x/{run}/part-{part}.ndjson.gz')});
 $session = session_start($node, 'taken', [ "SET dataops.fault = 'delivery_after_intent:sleep:1'", q{CALL dataops.run('job')} ], database => 'victim', user => 'app');
-wait_for($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'taken' AND wait_event = 'Extension'}, 'the export to have names');
+wait_for_point($node, 'taken', 'the commit of its names');
 my $taken = app('victim', q{SELECT folder FROM dataops.exports ORDER BY export_id DESC LIMIT 1});
 mkdir "$lake/$folder/production/x";
 mkdir "$lake/$folder/production/$taken";
@@ -322,7 +322,7 @@ foreach my $point ('delivery_after_part:5', 'export_before_encoded:1', 'delivery
 
 	$session = session_start($node, 'large', [ "SET dataops.export_part_size = '32MB'", "SET dataops.fault = '$name:sleep:$nth'", q{CALL dataops.run('job')} ],
 		database => 'victim', user => 'app');
-	wait_for($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'large' AND wait_event = 'Extension'}, "the export to come to $point");
+	wait_for_point($node, 'large', $point);
 	cmp_ok(private_memory('large'), '<', 40, "memory is flat at $point");
 	app('victim', q{SELECT dataops.cancel(run_id) FROM dataops.runs WHERE state = 'running'});
 	session_end($session);

@@ -176,8 +176,7 @@ is(state_of('far'), expected('far'), 'the next run takes the files away and load
 change_rows();
 my $session = session_start($node, 'cancelled', [ "SET dataops.fault = 'load_after_loading:sleep'", "CALL dataops.run('far')" ],
 	database => 'work', user => 'app');
-wait_for($node, "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'cancelled' AND wait_event = 'Extension'",
-	'the load that shall be cancelled');
+wait_for_point($node, 'cancelled', 'where it shall be cancelled');
 my $name = app(q{SELECT name FROM dataops.load WHERE state = 'loading'});
 $node->safe_psql('work', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'cancelled'");
 like(session_end($session), qr/canceling/, 'a load is cancelled');
@@ -191,8 +190,7 @@ change_rows();
 my $before = app('SELECT count(*), sum(v) FROM near.item');
 $session = session_start($node, 'cancelled', [ "SET dataops.fault = 'load_after_publish:sleep'", "CALL dataops.run('near')" ],
 	database => 'work', user => 'app');
-wait_for($node, "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'cancelled' AND wait_event = 'Extension'",
-	'the load that shall be cancelled');
+wait_for_point($node, 'cancelled', 'where it shall be cancelled');
 is(app('SELECT count(*), sum(v) FROM near.item'), $before, 'a reader sees nothing of a load in work');
 
 # Another load into the same table waits for it.
@@ -232,7 +230,7 @@ sub rival_waits
 }
 change_rows();
 $session = session_start($node, 'working', [ "SET dataops.fault = 'load_after_loading:sleep'", "CALL dataops.run('far')" ], database => 'work', user => 'app');
-wait_for($node, "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'working' AND wait_event = 'Extension'", 'the load that is at work');
+wait_for_point($node, 'working', 'the middle of its work');
 rival_waits(qr/table "item" of warehouse "far" is filled by another load\. It is this one's turn when that one has ended\./, 'while the other is at work');
 $node->safe_psql('work', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'working'");
 session_end($session);
@@ -245,7 +243,7 @@ is(app(q{SELECT count(*) FILTER (WHERE (line->>'id')::int = 1000000) || ' ' || (
 change_rows();
 app("UPDATE other.item SET v = v + 1; UPDATE other.item SET filler = 'mine'");
 $session = session_start($node, 'working', [ "SET dataops.fault = 'load_after_loading:sleep'", "CALL dataops.run('far')" ], database => 'work', user => 'app');
-wait_for($node, "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'working' AND wait_event = 'Extension'", 'the load that is at work');
+wait_for_point($node, 'working', 'the middle of its work');
 $node->safe_psql('work', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'working'");
 session_end($session);
 app("SELECT dataops.drop_step('far', 'here.log\@far'); SELECT dataops.drop_step('far', 'here.item\@far')");

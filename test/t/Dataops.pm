@@ -20,7 +20,7 @@ use Symbol qw(gensym);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(start_cluster start_fake start_server ask_fake session_start session_end wait_for through_crash seconds_of
+our @EXPORT = qw(start_cluster start_fake start_server ask_fake session_start session_end wait_for wait_for_point through_crash seconds_of
   google_account places_of assert_no_secret assert_sent $talkative);
 
 # Settings with which a server tells as much as it can: what is not in this log is in none.
@@ -143,6 +143,16 @@ sub wait_for
 		last if defined $found || $@ !~ /Broken pipe/;
 	}
 	$found or BAIL_OUT("waited in vain for: $what " . ($@ // ''));
+	return;
+}
+
+# Waits until the session of that name stands still at a fault point ("…:sleep").
+sub wait_for_point
+{
+	my ($node, $application, $point) = @_;
+
+	wait_for($node, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = '$application' AND wait_event = 'PgSleep')",
+		"session $application to come to $point");
 	return;
 }
 
