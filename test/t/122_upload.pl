@@ -190,17 +190,18 @@ subtest 'what goes wrong on the way is mended on the way' => sub {
 subtest 'temporary files hold what waits, not the export' => sub {
 	my $err;
 
-	$node->append_conf('postgresql.conf', q{dataops.spool_limit = '8MB'});
+	# a part whose reply is on its way, what came before the block in hand, and the block
+	$node->append_conf('postgresql.conf', q{dataops.spool_limit = '12MB'});
 	$node->reload;
 	fresh();
-	unlike(run_job(), qr/ERROR/, '27 MB pass through 8 MB when the store is quick');
+	unlike(run_job(), qr/ERROR/, '27 MB pass through 12 MB when the store is quick');
 	is(problems('36000'), '', 'and are all there');
 	gone();
 
 	fresh(relation => 'plain');
 	ask('/gcs/fault?on=upload&do=hang&nth=2&times=1000');
 	$err = run_job();
-	like($err, qr/could not store more than 8 MB in temporary files/, 'a store that stands still is a clear error');
+	like($err, qr/could not store more than 12 MB in temporary files/, 'a store that stands still is a clear error');
 	like(app('SELECT hint FROM dataops.step_run WHERE hint IS NOT NULL'),
 		qr/^Files wait there until connection "lake" has taken them\. Raise dataops\.spool_limit, or mend/, 'which says what to do');
 	is(problems(''), '', 'nothing is left of it');
