@@ -31,11 +31,19 @@ typedef struct TapeReader
 
 static const char ends_early[] = "the text ends within a value";
 
-static const char *
+static inline const char *read_string(TapeReader *reader, const char *at);
+
+/*
+ * What stands at "at" is out of place.  The server reads the token before it sees that, so what is
+ * wrong within a string there is what it reports.
+ */
+static pg_noinline const char *
 refuse(TapeReader *reader, const char *at, const char *reason)
 {
 	if (at == reader->tape->text_end)
 		reason = ends_early;
+	else if (*at == '"' && read_string(reader, at) == NULL)
+		return NULL;
 	return json_refuse(reader->why, reader->tape->text, at, ERRCODE_INVALID_TEXT_REPRESENTATION,
 					   reason);
 }
