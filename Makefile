@@ -1,7 +1,7 @@
 # dataops: build, test and demo.  "make help" lists the targets.
 # The compiling is done by src/extension.mk, in build/<version> for use and in build/<version>-test for the tests.
 .PHONY: all install clean help check check-regress check-isolation check-tap check-google check-16 check-18 check-assert \
-        lint typedefs demo demo-stop bench
+        check-sanitize fuzz lint typedefs demo demo-stop bench
 
 PG_CONFIG ?= pg_config
 PG_MAJOR   = $(shell $(PG_CONFIG) --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
@@ -28,6 +28,15 @@ check-16 check-18:
 
 check-assert:
 	@test/check.sh assert:regress,isolation,tap
+
+# Not among those of "make check": a server with sanitizers takes its time.
+check-sanitize:
+	@test/install-dependencies.sh sanitize
+	@test/check.sh sanitize:regress,isolation
+
+fuzz:
+	@test/install-dependencies.sh sanitize
+	@test/fuzz/fuzz.sh
 
 lint:
 	@test/check.sh lint
@@ -71,6 +80,8 @@ help:
 	@echo 'make check-google      tests against local counterparts of Google Cloud (TESTS= likewise); they need Go'
 	@echo 'make check-16 check-18 SQL tests on those versions'
 	@echo 'make check-assert      all tests on a server with assertions'
+	@echo 'make check-sanitize    SQL tests on a server with sanitizers of addresses and undefined behaviour (not in check)'
+	@echo 'make fuzz              fuzz the readers of foreign bytes for FUZZ_SECONDS=240 in all (not in check)'
 	@echo 'make lint              warnings of two compilers, symbols, layers, style'
 	@echo 'make bench             measure against COPY and SQL by hand; writes docs/benchmarks.md'
 	@echo '                       (RECORDS=1000000, ROUNDS=3, ONLY="fetch landing models export steps" for some of it)'

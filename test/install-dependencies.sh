@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on Debian 12, and says so; says nothing when all is there:
-#   test/install-dependencies.sh demo|test      to build and try it, or also to test it
+#   test/install-dependencies.sh demo|test|sanitize     to build and try it, or also to test it, or also to do so with clang's
+#                                                       sanitizers and fuzzers
 # PostgreSQL's package would make and start a cluster "main" on port 5432: that is held back, and an existing
 # cluster is not touched.
 set -euo pipefail
@@ -8,11 +9,13 @@ set -euo pipefail
 demo_packages='build-essential pkg-config postgresql-15 postgresql-server-dev-15 postgresql-15-cron
 	libcurl4-openssl-dev libjansson-dev libssl-dev zlib1g-dev libdeflate-dev python3'
 test_packages='libipc-run-perl python3-pip dpkg-dev'
+sanitize_packages='clang-14 libclang-rt-14-dev llvm-14'
 
 case ${1:-} in
 demo) packages=$demo_packages ;;
 test) packages="$demo_packages $test_packages" ;;
-*) echo "usage: test/install-dependencies.sh demo|test" >&2; exit 2 ;;
+sanitize) packages="$demo_packages $test_packages $sanitize_packages" ;;
+*) echo "usage: test/install-dependencies.sh demo|test|sanitize" >&2; exit 2 ;;
 esac
 
 die() { echo "install-dependencies: $*" >&2; exit 1; }

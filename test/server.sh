@@ -85,14 +85,18 @@ build_source() {
 
 # built_server NAME WHAT TARGET [PREPARE FINISH]: builds what is not there yet, one at a time.
 built_server() {
-	local name=$1 what=$2 target=$3
+	local name=$1 what=$2 target=$3 rc=0
 	mkdir -p "$cache"
 	exec 9>"$cache/$name.lock"
 	flock 9
 	if [ -x "$target/bin/pg_config" ]; then return; fi
 	echo "Building PostgreSQL 15 with $what (some minutes, once; log: $cache/$name.log)" >&2
-	(build_source "${@:3}") >"$cache/$name.log" 2>&1 ||
-		{ tail -n 30 "$cache/$name.log" >&2; die "cannot build PostgreSQL with $what"; }
+	# by itself, so that any failure within ends it
+	set +e
+	(set -e; build_source "${@:3}") >"$cache/$name.log" 2>&1
+	rc=$?
+	set -e
+	[ "$rc" = 0 ] || { tail -n 30 "$cache/$name.log" >&2; die "cannot build PostgreSQL with $what"; }
 }
 
 assert_server() {

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs suites on one server, in a directory of its own outside the tree that "postgres" can read:
-#   test/suite.sh SERVER SUITE...      SERVER is 15 (the system's), 16, 18 or assert; SUITE is regress, isolation, tap
-#                                      or google (against local counterparts of Google's services)
+#   test/suite.sh SERVER SUITE...      SERVER is 15 (the system's), 16, 18, assert or sanitize; SUITE is regress, isolation,
+#                                      tap or google (against local counterparts of Google's services)
 # SQL tests run in the database contrib_regression as its owner "app", an ordinary role with CREATEROLE that has
 # created the extension there.  With TESTS="name ..." only those run.
 # Each suite leaves "passed failed" in build/results/SERVER-SUITE, and its output in build/out; the exit status is 1 if
-# anything failed.  A suite that cannot run on this machine leaves "0 0" and the reason.
+# anything failed.  A suite that cannot run on this machine leaves "0 0" and the reason.  What sanitizers find is kept in
+# build/out/SERVER-findings, and each finding is a failure.
 set -euo pipefail
 
 # The clusters that Perl tests make take their encoding from here, whatever the caller's is.  Their library drops LC_ALL.
@@ -20,6 +21,7 @@ run=$(mktemp -d "/tmp/dataops-$server.XXXXXX")
 fake_pid=
 google_pid=
 status=0
+seconds=900         # a suite of pg_regress takes at most
 
 as_server() {
 	if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
@@ -37,11 +39,23 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
+# What a server with sanitizers is told; it is slow, and takes several times the stack.
+prepare_sanitizers() {
+	mkdir -p "$run/findings"
+	chmod a+rwx "$run/findings"
+	export COPT=-fno-sanitize-recover=undefined
+	export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1:log_path=$run/findings/process
+	export UBSAN_OPTIONS=print_stacktrace=1:log_path=$run/findings/process
+	if [ -x /usr/lib/llvm-14/bin/llvm-symbolizer ]; then export ASAN_SYMBOLIZER_PATH=/usr/lib/llvm-14/bin/llvm-symbolizer; fi
+	seconds=3600
+}
+
 # Builds the test variant, and installs it: into a copy of a private server, or beside the system's.
 prepare_server() {
 	local build=build/$server-test stage_option=()
 	pg_config=${PG_CONFIG:-pg_config}
 	stage=
+	if [ "$server" = sanitize ]; then prepare_sanitizers; fi
 	if [ "$server" != 15 ]; then
 		pg_config=$("$top/test/server.sh" "$server")
 	fi
@@ -139,7 +153,7 @@ run_pg_regress() {
 	shift 2
 	mkdir -p "out/$suite"
 	if [ "$(id -u)" = 0 ]; then chown postgres "out/$suite"; fi
-	as_server timeout 900 "$program" --inputdir=test --outputdir="out/$suite" --bindir="$bin" \
+	as_server timeout "$seconds" "$program" --inputdir=test --outputdir="out/$suite" --bindir="$bin" \
 		--host="$run/cluster" --user=app --use-existing --dbname=contrib_regression "$@" >"$suite.log" 2>&1 || rc=$?
 	cat "$suite.log"
 	rm -rf "$top/build/out/$server-$suite"
@@ -150,6 +164,20 @@ run_pg_regress() {
 		echo "Kept: build/out/$server-$suite/{regression.diffs,results/}"
 	fi
 	report "$suite" "$suite.log" "$rc" '\.\.\. ok ' '\.\.\. (FAILED|failed)'
+}
+
+# Counts what sanitizers found in a suite as failures, and shows the beginning of each.
+report_findings() {
+	local suite=$1 passed failed files
+	files=("$run"/findings/*)
+	[ -e "${files[0]}" ] || return 0
+	status=1
+	mkdir -p "$top/build/out/$server-findings"
+	mv "${files[@]}" "$top/build/out/$server-findings"
+	read -r passed failed <"$results/$server-$suite"
+	echo "$passed $((failed + ${#files[@]}))" >"$results/$server-$suite"
+	echo "Sanitizers have found something, kept in build/out/$server-findings:"
+	head -n 20 "$top/build/out/$server-findings"/*
 }
 
 suite_regress() {
@@ -268,6 +296,7 @@ start_google() {
 
 mkdir -p "$results"
 for suite in "$@"; do rm -f "$results/$server-$suite"; done
+rm -rf "$top/build/out/$server-findings"
 prepare_server
 prepare_files
 start_fake
@@ -276,5 +305,6 @@ for suite in "$@"; do
 	regress | isolation) if [ ! -d "$run/cluster" ]; then start_cluster; fi ;;
 	esac
 	"suite_$suite"
+	report_findings "$suite"
 done
 exit "$status"
