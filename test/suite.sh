@@ -208,21 +208,33 @@ keep_tap_logs() {
 	if [ "$suite" = google ]; then cp google/*.log "$out"; fi
 }
 
-# The tests' own words, and the end of the log of each file that has failed.
+# The words of the tests in each file that has failed, and the end of its log.
 show_tap_failures() {
 	local suite=$1 name
-	grep -vE '^ok ' "$suite.log"
-	for name in $(sed -nE 's|^test/[a-z/]*/([^/ ]+)\.pl +\(Wstat: .*|\1|p' "$suite.log"); do
+	for name in $(sed 's/\.pl$//' "proved/$suite.failed"); do
+		grep -vE '^ok ' "proved/$suite/$name.log"
 		echo "--- end of build/out/$server-$suite/regress_log_$name:"
 		tail -n 25 "scratch/tmp_check/log/regress_log_$name" || true
 	done
 }
 
-# run_tap SUITE FILE...
+# prove_files SUITE JOBS FILE...: each on its own, so many at a time; leaves a log of each, and the names of those that failed.
 # PostgreSQL::Test::Cluster makes its own servers; they learn of the extension and its settings by TEMP_CONFIG.
+prove_files() {
+	local suite=$1 jobs=$2
+	shift 2
+	# shellcheck disable=SC2016
+	printf '%s\n' "$@" | as_server env PATH="$bin:$PATH" PG_CONFIG="$pg_config" DATAOPS_EXTENSION_DIR="$stage$("$pg_config" --sharedir)/extension" \
+		DATAOPS_STAGE="$stage" TEMP_CONFIG="$run/tap.conf" TESTDIR="$run/scratch" TESTDATADIR="$run/scratch" TESTLOGDIR="$run/scratch/log" \
+		PG_REGRESS="$pgxs/src/test/regress/pg_regress" PERL5LIB="$pgxs/src/test/perl:$run/test/t" \
+		xargs -P "$jobs" -n 1 sh -c 'name=$(basename "$1")
+			timeout 1200 prove -v "$1" >"$0/${name%.pl}.log" 2>&1 || echo "$name" >>"$0.failed"' "proved/$suite"
+}
+
+# run_tap SUITE JOBS LAST FILE...: LAST comes when all others have ended; it may be empty.
 run_tap() {
-	local suite=$1 rc=0
-	shift
+	local suite=$1 jobs=$2 last=$3 log rc=0
+	shift 3
 	if [ $# = 0 ]; then echo "0 0" >"$results/$server-$suite"; return; fi
 	{
 		cat regress.conf
@@ -231,12 +243,17 @@ run_tap() {
 			echo "dynamic_library_path = '$stage$("$pg_config" --pkglibdir):\$libdir'"
 		fi
 	} >tap.conf
-	as_server env PATH="$bin:$PATH" PG_CONFIG="$pg_config" DATAOPS_EXTENSION_DIR="$stage$("$pg_config" --sharedir)/extension" \
-		DATAOPS_STAGE="$stage" TEMP_CONFIG="$run/tap.conf" TESTDIR="$run/scratch" TESTDATADIR="$run/scratch" TESTLOGDIR="$run/scratch/log" \
-		PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
-		timeout 1500 prove -v -I "$pgxs/src/test/perl" -I test/t "$@" >"$suite.log" 2>&1 || rc=$?
+	mkdir -p "proved/$suite"
+	: >"proved/$suite.failed"
+	chmod a+rwx "proved/$suite" "proved/$suite.failed"
+	prove_files "$suite" "$jobs" "$@" || rc=$?
+	if [ -n "$last" ]; then prove_files "$suite" 1 "$last" || rc=$?; fi
+	cat "proved/$suite"/*.log >"$suite.log"
 	keep_tap_logs "$suite"
-	if [ "$rc" = 0 ]; then grep -E '^(test/|All tests|Files=)' "$suite.log"; else show_tap_failures "$suite"; fi
+	for log in "proved/$suite"/*.log; do
+		sed -nE "s|^Files=1, Tests=([0-9]+), *([0-9]+) wall.*|$(basename "$log" .log): \1 tests, \2 s|p" "$log"
+	done
+	if [ -s "proved/$suite.failed" ]; then rc=1; show_tap_failures "$suite"; fi
 	sed -i -E 's/^(not )?ok.*# (skip|SKIP).*//' "$suite.log"
 	report "$suite" "$suite.log" "$rc" '^ok ' '^not ok ' '^test/.* \(Wstat: '
 }
@@ -262,7 +279,8 @@ suite_tap() {
 		chmod -R a+rX "$run/json"
 		export DATAOPS_JSON_SUITE=$run/json/package/data/parsing.js
 	fi
-	run_tap tap "${files[@]}" "$last"
+	# most of a test is waiting
+	run_tap tap 2 "$last" "${files[@]}"
 }
 
 # What needs real counterparts of Google's services, which not every machine can have: skipped there, and said so.
@@ -276,7 +294,8 @@ suite_google() {
 	fi
 	start_google
 	mapfile -t files < <(tap_files test/google/t)
-	run_tap google "${files[@]}"
+	# one pipeline at a time is disturbed there
+	run_tap google 1 '' "${files[@]}"
 }
 
 start_google() {
