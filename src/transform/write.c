@@ -170,7 +170,7 @@ check_inside(Writing *writing)
 			errmsg("%s made " INT64_FORMAT " rows outside of its window", model->what,
 				   writing->written->split->rows_outside),
 			errdetail("Rows of this run have \"%s\" from %s to before %s.", model->time_column,
-					  timestamptz_to_str(writing->window.from),
+					  pstrdup(timestamptz_to_str(writing->window.from)),
 					  pstrdup(timestamptz_to_str(writing->window.to))),
 			errhint("Read only the rows of the window: "
 					"WHERE … >= dataops.start_ts() AND … < dataops.end_ts(). "
