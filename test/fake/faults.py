@@ -317,7 +317,7 @@ def number(request, reply, _state):
 @route("/deep", FAULTS)
 def deep(request, reply, _state):
     """Three records, the second one nested n= deep."""
-    depth = request.number("n", 10000)
+    depth = request.number("n", 20000)
     reply.send(three('{"id":2,"name":' + "[" * depth + "]" * depth + "}"))
 
 
