@@ -12,17 +12,6 @@
 #include "fetch/page.h"
 #include "utils/jsonb.h"
 
-static MemberPath *
-member_path(const char *text)
-{
-	MemberPath *path;
-	int			position;
-	const char *why;
-
-	fuzz_check(member_path_parse(text, CurrentMemoryContext, &path, &position, &why));
-	return path;
-}
-
 static void
 on_record(const char *bytes, size_t length, void *arg)
 {
@@ -84,9 +73,9 @@ fuzz_one(const char *bytes, size_t length)
 		return;
 	choice = *bytes++;
 	length--;
-	source.records = member_path(paths[choice & 3]);
+	source.records = fuzz_path(paths[choice & 3]);
 	source.paging.type = (choice & 4) != 0 ? PAGING_NEXT_LINK : PAGING_FOUND;
-	source.paging.path = (choice & 4) != 0 ? member_path("$.next") : NULL;
+	source.paging.path = (choice & 4) != 0 ? fuzz_path("$.next") : NULL;
 	source.rate.quota_header = "X-Quota";
 	response.status = statuses[choice >> 3 & 3];
 	response.memory = CurrentMemoryContext;

@@ -35,17 +35,6 @@ typedef struct Cut
 	StringInfoData wanted;
 } Cut;
 
-static MemberPath *
-member_path(const char *text)
-{
-	MemberPath *path;
-	int			position;
-	const char *why;
-
-	fuzz_check(member_path_parse(text, CurrentMemoryContext, &path, &position, &why));
-	return path;
-}
-
 static Cutter *
 create_cutter(unsigned int choice)
 {
@@ -55,8 +44,8 @@ create_cutter(unsigned int choice)
 	if (choice == LINES)
 		return cutter_create_lines(CurrentMemoryContext, &limits);
 	for (int i = 0; i < lengthof(wanted_paths); i++)
-		wanted[i] = member_path(wanted_paths[i]);
-	return cutter_create(CurrentMemoryContext, member_path(record_paths[choice]), wanted,
+		wanted[i] = fuzz_path(wanted_paths[i]);
+	return cutter_create(CurrentMemoryContext, fuzz_path(record_paths[choice]), wanted,
 						 lengthof(wanted_paths), &limits);
 }
 

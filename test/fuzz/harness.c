@@ -107,6 +107,17 @@ fuzz_text(const char *bytes, size_t length)
 	return copy;
 }
 
+MemberPath *
+fuzz_path(const char *text)
+{
+	MemberPath *path;
+	int			position;
+	const char *why;
+
+	fuzz_check(member_path_parse(text, CurrentMemoryContext, &path, &position, &why));
+	return path;
+}
+
 void
 fuzz_fail(const char *format,...)
 {

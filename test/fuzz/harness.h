@@ -9,6 +9,8 @@
 
 #include "postgres.h"
 
+#include "core/memberpath.h"
+
 /*
  * What a fuzzer is made of: reads one input, in a memory context that is reset after it.  The bytes
  * lie in memory of just their size, with none behind them.  An error that it lets out is a finding.
@@ -26,6 +28,9 @@ extern char *fuzz_bytes(const char *bytes, size_t length);
 
 /* The same with a zero byte behind them. */
 extern char *fuzz_text(const char *bytes, size_t length);
+
+/* The path that the text is, until the input's end. */
+extern MemberPath *fuzz_path(const char *text);
 
 /* Tells what is wrong, and ends the process. */
 extern void fuzz_fail(const char *format,...) __attribute__((format(printf, 1, 2), noreturn));
