@@ -124,19 +124,58 @@ compat_base64(const char *bytes, int length)
 }
 
 /* 18 wraps the RETURNING list in a node of its own. */
+#if PG_VERSION_NUM >= 180000
+static inline ReturningClause *
+compat_returning_clause(List *targets)
+{
+	ReturningClause *clause = makeNode(ReturningClause);
+
+	clause->exprs = targets;
+	return clause;
+}
+#endif
+
 static inline void
-compat_set_returning(InsertStmt *insert, List *targets)
+compat_insert_returning(InsertStmt *insert, List *targets)
 {
 #if PG_VERSION_NUM >= 180000
-	insert->returningClause = NULL;
-	if (targets != NIL)
-	{
-		insert->returningClause = makeNode(ReturningClause);
-		insert->returningClause->exprs = targets;
-	}
+	insert->returningClause = compat_returning_clause(targets);
 #else
 	insert->returningList = targets;
 #endif
+}
+
+/* Before 17 MERGE returns nothing. */
+#if PG_VERSION_NUM >= 170000
+#define COMPAT_MERGE_RETURNS	true
+#else
+#define COMPAT_MERGE_RETURNS	false
+#endif
+
+static inline void
+compat_merge_returning(MergeStmt *merge, List *targets)
+{
+#if PG_VERSION_NUM >= 180000
+	merge->returningClause = compat_returning_clause(targets);
+#elif PG_VERSION_NUM >= 170000
+	merge->returningList = targets;
+#else
+	Assert(false);
+#endif
+}
+
+/* WHEN [NOT] MATCHED; 17 knows two kinds of not matched. */
+static inline MergeWhenClause *
+compat_merge_when(bool matched)
+{
+	MergeWhenClause *when = makeNode(MergeWhenClause);
+
+#if PG_VERSION_NUM >= 170000
+	when->matchKind = matched ? MERGE_WHEN_MATCHED : MERGE_WHEN_NOT_MATCHED_BY_TARGET;
+#else
+	when->matched = matched;
+#endif
+	return when;
 }
 
 #endif

@@ -141,6 +141,19 @@ tree_execute_under(Snapshot snapshot, Node *statement, const char *text,
 	return processed;
 }
 
+double
+tree_estimate(Snapshot snapshot, Node *select, const char *text, QueryEnvironment *environment)
+{
+	List	   *queries;
+	double		rows;
+
+	PushActiveSnapshot(snapshot ? snapshot : GetTransactionSnapshot());
+	queries = pg_analyze_and_rewrite_fixedparams(whole_text(select), text, NULL, 0, environment);
+	rows = pg_plan_query(linitial_node(Query, queries), text, 0, NULL)->planTree->plan_rows;
+	PopActiveSnapshot();
+	return rows;
+}
+
 QueryEnvironment *
 tree_environment(const char *name, Tuplestorestate *store, TupleDesc desc)
 {

@@ -54,6 +54,10 @@ extern uint64 tree_execute(Node *statement, const char *text, QueryEnvironment *
 extern uint64 tree_execute_under(Snapshot snapshot, Node *statement, const char *text,
 								 QueryEnvironment *environment, DestReceiver *dest);
 
+/* How many rows the planner expects of a SELECT.  Under "snapshot", or a fresh one when NULL. */
+extern double tree_estimate(Snapshot snapshot, Node *select, const char *text,
+							QueryEnvironment *environment);
+
 /*
  * The only row of a SELECT, as texts (char *, NULL for null) in CurrentMemoryContext.  Under
  * "snapshot", or a fresh one when NULL.  The texts are alike in all sessions, as far as types

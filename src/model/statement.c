@@ -41,6 +41,12 @@ column_targets(const RowSource *rows)
 	return targets;
 }
 
+static List *
+returning_list(const RowSource *rows)
+{
+	return list_make1(tree_target(tree_column(TARGET_ALIAS, rows->returning), NULL));
+}
+
 InsertStmt *
 statement_insert(RangeVar *into, const RowSource *rows)
 {
@@ -53,11 +59,7 @@ statement_insert(RangeVar *into, const RowSource *rows)
 	foreach(cell, rows->columns)
 		insert->cols = lappend(insert->cols, tree_target(NULL, lfirst(cell)));
 	if (rows->returning != NULL)
-	{
-		Node	   *value = tree_column(TARGET_ALIAS, rows->returning);
-
-		compat_set_returning(insert, list_make1(tree_target(value, NULL)));
-	}
+		compat_insert_returning(insert, returning_list(rows));
 	return insert;
 }
 
@@ -89,12 +91,28 @@ statement_last_of_key(const RowSource *rows)
 	return tree_subselect(last_of_key(rows), rows->alias);
 }
 
+/* ---- by key ---- */
+
+/* The columns that a row which is there takes from a new one with its key. */
+static List *
+changing_columns(const RowSource *rows)
+{
+	List	   *columns = NIL;
+	ListCell   *cell;
+
+	foreach(cell, rows->columns)
+		if (!is_listed(rows->key, lfirst(cell)) &&
+			!(rows->keeps_created && strcmp(lfirst(cell), CREATED_AT) == 0))
+			columns = lappend(columns, lfirst(cell));
+	return columns;
+}
+
 /*
  * ROW(target's) *<> ROW(new): the operator compares bytes, so it knows every type, takes NULLs as
  * equal and sees that 1.0 became 1.00
  */
 static Node *
-row_differs(List *columns)
+row_differs(List *columns, const char *new_row)
 {
 	List	   *old = NIL;
 	List	   *new = NIL;
@@ -103,17 +121,45 @@ row_differs(List *columns)
 	foreach(cell, columns)
 	{
 		old = lappend(old, tree_column(TARGET_ALIAS, lfirst(cell)));
-		new = lappend(new, tree_column("excluded", lfirst(cell)));
+		new = lappend(new, tree_column(new_row, lfirst(cell)));
 	}
 	return tree_compare("*<>", tree_cast(tree_row(old), RECORDOID),
 						tree_cast(tree_row(new), RECORDOID));
 }
 
+/* Is the row that is there to be changed? */
+static Node *
+must_change(List *changing, const char *new_row, TimestampTz older_than)
+{
+	Node	   *differs = row_differs(changing, new_row);
+	Node	   *older;
+
+	if (older_than == 0)
+		return differs;
+	older = tree_compare("<", tree_column(TARGET_ALIAS, UPDATED_AT), tree_time(older_than));
+	return tree_and(list_make2(differs, older));
+}
+
+/* SET column = new.column, … */
+static List *
+changes(const RowSource *rows, List *changing, const char *new_row)
+{
+	List	   *targets = NIL;
+	ListCell   *cell;
+
+	foreach(cell, changing)
+		targets = lappend(targets, tree_target(tree_column(new_row, lfirst(cell)), lfirst(cell)));
+	if (!is_listed(rows->columns, UPDATED_AT))
+		targets = lappend(targets, tree_target((Node *) tree_call("now", NIL), UPDATED_AT));
+	return targets;
+}
+
 static OnConflictClause *
 on_conflict(const RowSource *rows, TimestampTz older_than)
 {
+	static const char new_row[] = "excluded";
 	OnConflictClause *conflict = makeNode(OnConflictClause);
-	List	   *changing = NIL;
+	List	   *changing = changing_columns(rows);
 	ListCell   *cell;
 
 	conflict->infer = makeNode(InferClause);
@@ -126,42 +172,72 @@ on_conflict(const RowSource *rows, TimestampTz older_than)
 		element->name = pstrdup(lfirst(cell));
 		conflict->infer->indexElems = lappend(conflict->infer->indexElems, element);
 	}
-	foreach(cell, rows->columns)
-	{
-		char	   *column = lfirst(cell);
-
-		if (is_listed(rows->key, column) ||
-			(rows->keeps_created && strcmp(column, CREATED_AT) == 0))
-			continue;
-		changing = lappend(changing, column);
-		conflict->targetList = lappend(conflict->targetList,
-									   tree_target(tree_column("excluded", column), column));
-	}
 	conflict->action = changing == NIL ? ONCONFLICT_NOTHING : ONCONFLICT_UPDATE;
 	if (changing == NIL)
 		return conflict;
-	conflict->whereClause = row_differs(changing);
-	if (older_than != 0)
-	{
-		Node	   *older = tree_compare("<", tree_column(TARGET_ALIAS, UPDATED_AT),
-										 tree_time(older_than));
-
-		conflict->whereClause = tree_and(list_make2(conflict->whereClause, older));
-	}
-	if (!is_listed(rows->columns, UPDATED_AT))
-		conflict->targetList = lappend(conflict->targetList,
-									   tree_target((Node *) tree_call("now", NIL), UPDATED_AT));
+	conflict->targetList = changes(rows, changing, new_row);
+	conflict->whereClause = must_change(changing, new_row, older_than);
 	return conflict;
 }
 
 InsertStmt *
-statement_merge(RangeVar *into, const RowSource *rows, TimestampTz older_than)
+statement_upsert(RangeVar *into, const RowSource *rows, TimestampTz older_than)
 {
 	InsertStmt *insert = statement_insert(into, rows);
 
 	insert->selectStmt = (Node *) last_of_key(rows);
 	insert->onConflictClause = on_conflict(rows, older_than);
 	return insert;
+}
+
+static MergeWhenClause *
+when_matched(const RowSource *rows, TimestampTz older_than)
+{
+	MergeWhenClause *when = compat_merge_when(true);
+	List	   *changing = changing_columns(rows);
+
+	when->commandType = CMD_NOTHING;
+	if (changing == NIL)
+		return when;
+	when->commandType = CMD_UPDATE;
+	when->condition = must_change(changing, rows->alias, older_than);
+	when->targetList = changes(rows, changing, rows->alias);
+	return when;
+}
+
+static MergeWhenClause *
+when_not_matched(const RowSource *rows)
+{
+	MergeWhenClause *when = compat_merge_when(false);
+	ListCell   *cell;
+
+	when->commandType = CMD_INSERT;
+	foreach(cell, rows->columns)
+	{
+		when->targetList = lappend(when->targetList, tree_target(NULL, lfirst(cell)));
+		when->values = lappend(when->values, tree_column(rows->alias, lfirst(cell)));
+	}
+	return when;
+}
+
+MergeStmt *
+statement_merge(RangeVar *into, const RowSource *rows, TimestampTz older_than)
+{
+	MergeStmt  *merge = makeNode(MergeStmt);
+	List	   *same = NIL;
+	ListCell   *cell;
+
+	merge->relation = copyObject(into);
+	merge->relation->alias = makeAlias(TARGET_ALIAS, NIL);
+	merge->sourceRelation = statement_last_of_key(rows);
+	foreach(cell, rows->key)
+		same = lappend(same, tree_compare("=", tree_column(TARGET_ALIAS, lfirst(cell)),
+										  tree_column(rows->alias, lfirst(cell))));
+	merge->joinCondition = tree_and(same);
+	merge->mergeWhenClauses = list_make2(when_matched(rows, older_than), when_not_matched(rows));
+	if (rows->returning != NULL)
+		compat_merge_returning(merge, returning_list(rows));
+	return merge;
 }
 
 SelectStmt *

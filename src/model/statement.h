@@ -29,11 +29,14 @@ typedef struct RowSource
 extern InsertStmt *statement_insert(RangeVar *into, const RowSource *rows);
 
 /*
- * The same for merge: of rows with one key the last one counts, a row with a key that the target
- * has replaces what differs, and a row that is the same is left alone.  With "older_than" (else 0)
- * only rows of the target that changed last before that time are replaced.
+ * INSERT … ON CONFLICT: of rows with one key the last one counts, a row with a key that the
+ * target has replaces what differs, and a row that is the same is left alone.  With "older_than"
+ * (else 0) only rows of the target that changed last before that time are replaced.
  */
-extern InsertStmt *statement_merge(RangeVar *into, const RowSource *rows, TimestampTz older_than);
+extern InsertStmt *statement_upsert(RangeVar *into, const RowSource *rows, TimestampTz older_than);
+
+/* The same as MERGE, when nobody writes to the target meanwhile: see merge.h. */
+extern MergeStmt *statement_merge(RangeVar *into, const RowSource *rows, TimestampTz older_than);
 
 /* SELECT * FROM rows with only the last one of each key, as a FROM item. */
 extern Node *statement_last_of_key(const RowSource *rows);

@@ -346,6 +346,15 @@ table_ensure(const TargetTable *target)
 	return missing == NIL ? TABLE_KEPT : TABLE_EXTENDED;
 }
 
+bool
+table_is_plain(Relation table)
+{
+	Form_pg_class form = table->rd_rel;
+
+	return form->relkind == RELKIND_RELATION && !form->relhassubclass && !form->relhasrules &&
+		!form->relrowsecurity && table->trigdesc == NULL;
+}
+
 /* ---- unique indexes ---- */
 
 /*

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "utils/jsonb.h"
+#include "utils/relcache.h"
 
 #include "model/parse.h"
 
@@ -50,6 +51,12 @@ extern void schema_ensure(RangeVar *target);
  * its maker cannot be brought together by addition.
  */
 extern TableChange table_ensure(const TargetTable *target);
+
+/*
+ * Is it an ordinary table that holds all of its rows, whose writers meet no triggers (those of
+ * foreign keys included), rules or row security?
+ */
+extern bool table_is_plain(Relation table);
 
 /* Does a unique index allow no two rows with the same values in these columns (char *)? */
 extern bool table_is_unique(Oid id, List *columns);

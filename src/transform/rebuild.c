@@ -30,6 +30,7 @@
 #include "catalog/sql.h"
 #include "core/uuid.h"
 #include "model/execute.h"
+#include "model/table.h"
 #include "net/wait.h"
 
 #define QUEUE_LIMIT			"500ms"	/* how long readers may have to wait behind us */
@@ -48,9 +49,7 @@ is_published(Relation target)
 static bool
 can_swap(Relation target)
 {
-	if (target->rd_rel->relkind != RELKIND_RELATION || target->rd_rel->relispartition ||
-		target->rd_rel->relhassubclass || target->rd_rel->relhasrules ||
-		target->rd_rel->relrowsecurity || target->trigdesc != NULL ||
+	if (!table_is_plain(target) || target->rd_rel->relispartition ||
 		target->rd_rel->relowner != GetUserId() || is_published(target))
 		return false;
 	for (int i = 0; i < RelationGetDescr(target)->natts; i++)

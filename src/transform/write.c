@@ -27,6 +27,7 @@
 
 #include "catalog/input.h"
 #include "model/execute.h"
+#include "model/merge.h"
 #include "model/statement.h"
 #include "model/tree.h"
 #include "transform/rebuild.h"
@@ -286,6 +287,15 @@ is_time_type(Oid type)
 	return type == TIMESTAMPTZOID || type == TIMESTAMPOID || type == DATEOID;
 }
 
+/* Below 0: not known. */
+static double
+expected_rows(const Writing *writing)
+{
+	if (writing->written->split != NULL)
+		return writing->written->split->rows;
+	return writing->written->rows_in > 0 ? writing->written->rows_in : -1;
+}
+
 static void
 insert_rows(Writing *writing, const RowSource *rows)
 {
@@ -293,14 +303,16 @@ insert_rows(Writing *writing, const RowSource *rows)
 	RangeVar   *into = written->aside ? written->aside : written->target;
 	ChangedRange range = {.written = written, .type = writing->time_type};
 	DestReceiver *receiver = row_receiver(receive_written, &range);
-	InsertStmt *insert;
 
 	if (writing->job->model->strategy == STRATEGY_MERGE)
-		insert = statement_merge(into, rows, writing->job->replay_older_than);
+		written->rows_out = merge_rows(&(MergeJob) {
+			.into = into, .rows = rows, .count = expected_rows(writing),
+			.older_than = writing->job->replay_older_than, .text = "dataops merge",
+			.environment = written->environment, .dest = receiver
+		});
 	else
-		insert = statement_insert(into, rows);
-	written->rows_out = tree_execute((Node *) insert, "dataops insert", written->environment,
-									 receiver);
+		written->rows_out = tree_execute((Node *) statement_insert(into, rows), "dataops insert",
+										 written->environment, receiver);
 	receiver->rDestroy(receiver);
 	if (written->rows_in == 0)
 		written->rows_in = written->rows_out;

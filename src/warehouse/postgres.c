@@ -25,6 +25,7 @@
 
 #include "catalog/option.h"
 #include "model/execute.h"
+#include "model/merge.h"
 #include "model/rule.h"
 #include "model/statement.h"
 #include "model/table.h"
@@ -252,6 +253,15 @@ execute(void *statement)
 	return tree_execute_under(GetActiveSnapshot(), statement, "dataops load", NULL, NULL);
 }
 
+static uint64
+merge(RangeVar *into, const RowSource *rows)
+{
+	return merge_rows(&(MergeJob) {
+		.snapshot = GetActiveSnapshot(), .into = into, .rows = rows, .count = -1,
+		.text = "dataops load"
+	});
+}
+
 /* EXISTS (SELECT FROM other WHERE other.key = "alias".key) */
 static Node *
 has_same_key(RangeVar *other, const char *alias, List *key)
@@ -304,7 +314,7 @@ postgres_load(Warehouse *warehouse, const WarehouseLoad *load)
 		result.rows = execute(statement_insert(into, &rows));
 		return result;
 	}
-	execute(statement_merge(into, &rows, 0));
+	(void) merge(into, &rows);
 	result.rows = count_merged(into, &rows);
 	return result;
 }
@@ -346,7 +356,7 @@ postgres_publish(Warehouse *warehouse, const WarehouseLoad *load)
 															 rows.key)), -1);
 	execute(statement_delete(into, gone));
 	rows.from = aliased(from, ROWS_ALIAS);
-	result.rows = execute(merged ? statement_merge(into, &rows, 0) : statement_insert(into, &rows));
+	result.rows = merged ? merge(into, &rows) : execute(statement_insert(into, &rows));
 	return result;
 }
 

@@ -187,5 +187,5 @@ may use parallel workers, whose CPU is not in the backend's."""
 
 MERGE_TEXT = """Landed posts become typed rows; of several with one key the last counts, rows that are the same are left
 alone. The target has a primary key and `created_at` and `updated_at`. The ratio is to the faster statement by hand.
-MERGE is not safe beside another writer of the same keys; ON CONFLICT and dataops are. Where MERGE is the faster one,
-the ratio shows what that safety costs."""
+MERGE by hand fails when another session inserts one of the keys; ON CONFLICT does not, nor does dataops, which takes one
+or the other."""
