@@ -2,20 +2,12 @@
  * insert.c
  *	  Bulk and ordinary insertion into raw tables.
  *
- * The bulk way is that of COPY: virtual tuples are formed in slots and handed to the table in
- * groups, then the indexes follow.
- *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
 #include "land/insert.h"
 
-#include "access/heapam.h"
 #include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
-#include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -25,24 +17,7 @@
 
 #include "catalog/raw_table.h"
 #include "catalog/sql.h"
-#include "core/compat.h"
-
-#define GROUP_ROWS	1000
-#define GROUP_BYTES	65536
-
-typedef struct BulkWay
-{
-	Relation	partition;
-	ResultRelInfo *target;
-	EState	   *estate;
-	BulkInsertState state;
-	CommandId	command;
-	bool		indexes_blocks; /* a block's first row stands for all of them in every index */
-	TupleTableSlot *slots[GROUP_ROWS];
-	int			nmade;			/* slots that exist */
-	int			nused;
-	size_t		bytes;
-} BulkWay;
+#include "model/bulk.h"
 
 struct RawInsert
 {
@@ -50,9 +25,9 @@ struct RawInsert
 	pg_uuid_t	batch;
 	TimestampTz created_at;
 	Oid			table;
-	BulkWay    *bulk;			/* NULL: the ordinary way */
+	Relation	partition;		/* with "bulk" */
+	BulkInsert *bulk;			/* NULL: the ordinary way */
 	SPIPlanPtr	plan;
-	MemoryContext row_memory;
 };
 
 /* ---- the bulk way ---- */
@@ -95,140 +70,25 @@ allows_bulk(Relation table, Relation partition)
 		!has_insert_trigger(table) && !has_insert_trigger(partition);
 }
 
-/*
- * Would every row of a batch in one block make the same entry?  So it is with BRIN, which
- * summarizes blocks, over the columns that are one for the batch.
- */
-static bool
-indexes_blocks(const ResultRelInfo *target)
-{
-	for (int i = 0; i < target->ri_NumIndices; i++)
-	{
-		const IndexInfo *info = target->ri_IndexRelationInfo[i];
-
-		if (target->ri_IndexRelationDescs[i]->rd_rel->relam != BRIN_AM_OID ||
-			info->ii_Predicate != NIL)
-			return false;
-		for (int key = 0; key < info->ii_NumIndexAttrs; key++)
-			if (info->ii_IndexAttrNumbers[key] != RAW_BATCH_ID &&
-				info->ii_IndexAttrNumbers[key] != RAW_CREATED_AT)
-				return false;
-	}
-	return true;
-}
-
-static BulkWay *
-bulk_open(Relation partition)
-{
-	BulkWay    *bulk = palloc0(sizeof(BulkWay));
-
-	bulk->partition = partition;
-	bulk->estate = CreateExecutorState();
-	bulk->target = makeNode(ResultRelInfo);
-	InitResultRelInfo(bulk->target, partition, 0, NULL, 0);
-	ExecOpenIndices(bulk->target, false);
-	bulk->indexes_blocks = indexes_blocks(bulk->target);
-	bulk->state = GetBulkInsertState();
-	bulk->command = GetCurrentCommandId(true);
-	return bulk;
-}
-
-/* The bulk way into the partition for "at", or NULL when something stands in it. */
-static BulkWay *
-bulk_begin(Oid table_id, Oid owner, TimestampTz at)
+/* The partition for "at", or NULL when something stands in the bulk way. */
+static Relation
+bulk_partition(Oid table_id, Oid owner, TimestampTz at)
 {
 	Oid			partition_id = raw_table_partition(table_id, owner, at);
 	Relation	table;
 	Relation	partition;
-	BulkWay    *bulk = NULL;
 
 	if (!OidIsValid(partition_id))
 		return NULL;
 	table = table_open(table_id, RowExclusiveLock);
 	partition = table_open(partition_id, RowExclusiveLock);
-	if (allows_bulk(table, partition))
-		bulk = bulk_open(partition);
-	else
+	if (!allows_bulk(table, partition))
+	{
 		table_close(partition, NoLock);
+		partition = NULL;
+	}
 	table_close(table, NoLock);
-	return bulk;
-}
-
-static void
-bulk_index(BulkWay *bulk, TupleTableSlot *slot)
-{
-	if (bulk->target->ri_NumIndices > 0)
-	{
-		List	   *recheck = compat_insert_index_tuples(bulk->target, slot, bulk->estate);
-
-		/* a deferred constraint's recheck would be an AFTER trigger, and those exclude this way */
-		Assert(recheck == NIL);
-		list_free(recheck);
-	}
-	ResetPerTupleExprContext(bulk->estate);
-}
-
-static void
-bulk_flush(BulkWay *bulk, MemoryContext work)
-{
-	BlockNumber indexed = InvalidBlockNumber;
-	MemoryContext previous = MemoryContextSwitchTo(work);
-
-	if (bulk->nused > 0)
-		table_multi_insert(bulk->partition, bulk->slots, bulk->nused, bulk->command, 0,
-						   bulk->state);
-	MemoryContextSwitchTo(previous);
-	for (int i = 0; i < bulk->nused; i++)
-	{
-		BlockNumber block = ItemPointerGetBlockNumber(&bulk->slots[i]->tts_tid);
-
-		if (!bulk->indexes_blocks || block != indexed)
-			bulk_index(bulk, bulk->slots[i]);
-		indexed = block;
-		ExecClearTuple(bulk->slots[i]);
-	}
-	MemoryContextReset(work);
-	bulk->nused = 0;
-	bulk->bytes = 0;
-}
-
-static TupleTableSlot *
-bulk_slot(BulkWay *bulk)
-{
-	if (bulk->nused == bulk->nmade)
-		bulk->slots[bulk->nmade++] = table_slot_create(bulk->partition, NULL);
-	return bulk->slots[bulk->nused++];
-}
-
-static void
-bulk_row(BulkWay *bulk, Datum *values)
-{
-	TupleTableSlot *slot = bulk_slot(bulk);
-
-	memcpy(slot->tts_values, values, sizeof(Datum) * RAW_COLUMNS);
-	memset(slot->tts_isnull, false, sizeof(bool) * RAW_COLUMNS);
-	ExecStoreVirtualTuple(slot);
-	slot->tts_tableOid = RelationGetRelid(bulk->partition);
-	if (bulk->nmade == 1 && bulk->nused == 1)
-		(void) ExecPartitionCheck(bulk->target, slot, bulk->estate, true);
-	if (bulk->partition->rd_att->constr != NULL)
-		ExecConstraints(bulk->target, slot, bulk->estate);
-	/* the tuple takes its copy of the values */
-	ExecMaterializeSlot(slot);
-	bulk->bytes += VARSIZE_ANY(DatumGetPointer(values[RAW_RECORD - 1]));
-}
-
-static void
-bulk_end(BulkWay *bulk, MemoryContext work)
-{
-	bulk_flush(bulk, work);
-	FreeBulkInsertState(bulk->state);
-	for (int i = 0; i < bulk->nmade; i++)
-		ExecDropSingleTupleTableSlot(bulk->slots[i]);
-	table_finish_bulk_insert(bulk->partition, 0);
-	ExecCloseIndices(bulk->target);
-	table_close(bulk->partition, NoLock);
-	FreeExecutorState(bulk->estate);
+	return partition;
 }
 
 /* ---- the ordinary way ---- */
@@ -253,6 +113,9 @@ prepare_insert(Oid table)
 RawInsert *
 raw_insert_begin(Oid table, Oid owner, const pg_uuid_t *batch, TimestampTz created_at)
 {
+	static const bool of_batch[RAW_COLUMNS] = {
+		[RAW_BATCH_ID - 1] = true, [RAW_CREATED_AT - 1] = true
+	};
 	RawInsert  *insert = palloc0(sizeof(RawInsert));
 
 	if (pg_class_aclcheck(table, owner, ACL_INSERT) != ACLCHECK_OK)
@@ -263,11 +126,12 @@ raw_insert_begin(Oid table, Oid owner, const pg_uuid_t *batch, TimestampTz creat
 	insert->batch = *batch;
 	insert->created_at = created_at;
 	insert->table = table;
-	insert->row_memory = AllocSetContextCreate(CurrentMemoryContext, "dataops raw rows",
-											   ALLOCSET_DEFAULT_SIZES);
-	insert->bulk = bulk_begin(table, owner, created_at);
+	insert->partition = bulk_partition(table, owner, created_at);
+	/* from here on: opening an index evaluates what its owner wrote */
 	insert->before = sql_become_owner(owner, "pg_catalog", "UTC");
-	if (insert->bulk == NULL)
+	if (insert->partition != NULL)
+		insert->bulk = bulk_begin(insert->partition, of_batch);
+	else
 	{
 		SPI_connect();
 		insert->plan = prepare_insert(table);
@@ -282,13 +146,10 @@ raw_insert_row(RawInsert *insert, int page, int ordinal, Jsonb *record)
 		UUIDPGetDatum(&insert->batch), Int32GetDatum(page), Int32GetDatum(ordinal),
 		TimestampTzGetDatum(insert->created_at), JsonbPGetDatum(record)
 	};
+	static const bool nulls[RAW_COLUMNS] = {false};
 
 	if (insert->bulk != NULL)
-	{
-		bulk_row(insert->bulk, values);
-		if (insert->bulk->nused == GROUP_ROWS || insert->bulk->bytes >= GROUP_BYTES)
-			bulk_flush(insert->bulk, insert->row_memory);
-	}
+		bulk_row(insert->bulk, values, nulls, VARSIZE(record));
 	else
 	{
 		int			code = SPI_execute_plan(insert->plan, values, NULL, false, 0);
@@ -302,10 +163,12 @@ void
 raw_insert_end(RawInsert *insert)
 {
 	if (insert->bulk != NULL)
-		bulk_end(insert->bulk, insert->row_memory);
+	{
+		bulk_end(insert->bulk);
+		table_close(insert->partition, NoLock);
+	}
 	else
 		SPI_finish();
 	sql_leave(&insert->before);
 	CommandCounterIncrement();
-	MemoryContextDelete(insert->row_memory);
 }

@@ -111,7 +111,25 @@ run_plan(PlannedStmt *plan, const char *text, QueryEnvironment *environment, Des
 uint64
 tree_execute(Node *statement, const char *text, QueryEnvironment *environment, DestReceiver *dest)
 {
-	return tree_execute_under(GetTransactionSnapshot(), statement, text, environment, dest);
+	return tree_execute_under(NULL, statement, text, environment, dest);
+}
+
+/* Under the active snapshot. */
+static List *
+plan_statement(Node *statement, const char *text, QueryEnvironment *environment)
+{
+	List	   *queries = pg_analyze_and_rewrite_fixedparams(whole_text(statement), text, NULL, 0,
+															environment);
+
+	return pg_plan_queries(queries, text, CURSOR_OPT_PARALLEL_OK, NULL);
+}
+
+static void
+begin_under(Snapshot snapshot)
+{
+	CommandCounterIncrement();
+	PushCopiedSnapshot(snapshot ? snapshot : GetTransactionSnapshot());
+	UpdateActiveSnapshotCommandId();
 }
 
 uint64
@@ -119,14 +137,10 @@ tree_execute_under(Snapshot snapshot, Node *statement, const char *text,
 				   QueryEnvironment *environment, DestReceiver *dest)
 {
 	uint64		processed = 0;
-	List	   *queries;
 	ListCell   *cell;
 
-	CommandCounterIncrement();
-	PushCopiedSnapshot(snapshot);
-	UpdateActiveSnapshotCommandId();
-	queries = pg_analyze_and_rewrite_fixedparams(whole_text(statement), text, NULL, 0, environment);
-	foreach(cell, pg_plan_queries(queries, text, CURSOR_OPT_PARALLEL_OK, NULL))
+	begin_under(snapshot);
+	foreach(cell, plan_statement(statement, text, environment))
 	{
 		PlannedStmt *plan = lfirst_node(PlannedStmt, cell);
 		uint64		rows;
@@ -141,17 +155,28 @@ tree_execute_under(Snapshot snapshot, Node *statement, const char *text,
 	return processed;
 }
 
-double
-tree_estimate(Snapshot snapshot, Node *select, const char *text, QueryEnvironment *environment)
+PlannedStmt *
+tree_plan(Snapshot snapshot, Node *statement, const char *text, QueryEnvironment *environment)
 {
-	List	   *queries;
-	double		rows;
+	PlannedStmt *plan;
 
-	PushActiveSnapshot(snapshot ? snapshot : GetTransactionSnapshot());
-	queries = pg_analyze_and_rewrite_fixedparams(whole_text(select), text, NULL, 0, environment);
-	rows = pg_plan_query(linitial_node(Query, queries), text, 0, NULL)->planTree->plan_rows;
+	begin_under(snapshot);
+	plan = linitial_node(PlannedStmt, plan_statement(statement, text, environment));
 	PopActiveSnapshot();
-	return rows;
+	return plan;
+}
+
+uint64
+tree_run(Snapshot snapshot, PlannedStmt *plan, const char *text, QueryEnvironment *environment,
+		 DestReceiver *dest)
+{
+	uint64		processed;
+
+	begin_under(snapshot);
+	processed = run_plan(plan, text, environment, dest ? dest : None_Receiver);
+	CommandCounterIncrement();
+	PopActiveSnapshot();
+	return processed;
 }
 
 QueryEnvironment *
@@ -304,8 +329,7 @@ tree_row_texts(Snapshot snapshot, Node *select, const char *text)
 	RowTexts	row = {.memory = CurrentMemoryContext};
 	DestReceiver *receiver = row_receiver(receive_texts, &row);
 
-	tree_execute_under(snapshot ? snapshot : GetTransactionSnapshot(), select, text, NULL,
-					   receiver);
+	tree_execute_under(snapshot, select, text, NULL, receiver);
 	receiver->rDestroy(receiver);
 	return row.texts;
 }

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "nodes/parsenodes.h"
+#include "nodes/plannodes.h"
 #include "tcop/dest.h"
 #include "utils/jsonb.h"
 #include "utils/queryenvironment.h"
@@ -48,15 +49,20 @@ extern uint64 tree_execute(Node *statement, const char *text, QueryEnvironment *
 						   DestReceiver *dest);
 
 /*
- * The same under "snapshot" and what this transaction did before, so that several statements read
- * one state of the database.
+ * The same under "snapshot" (NULL: a fresh one) and what this transaction did before, so that
+ * several statements read one state of the database.
  */
 extern uint64 tree_execute_under(Snapshot snapshot, Node *statement, const char *text,
 								 QueryEnvironment *environment, DestReceiver *dest);
 
-/* How many rows the planner expects of a SELECT.  Under "snapshot", or a fresh one when NULL. */
-extern double tree_estimate(Snapshot snapshot, Node *select, const char *text,
-							QueryEnvironment *environment);
+/*
+ * Both halves of it, for one statement that no rule makes several of: who plans can look at the
+ * plan, and settings for the planner do not hold while it runs.
+ */
+extern PlannedStmt *tree_plan(Snapshot snapshot, Node *statement, const char *text,
+							  QueryEnvironment *environment);
+extern uint64 tree_run(Snapshot snapshot, PlannedStmt *plan, const char *text,
+					   QueryEnvironment *environment, DestReceiver *dest);
 
 /*
  * The only row of a SELECT, as texts (char *, NULL for null) in CurrentMemoryContext.  Under

@@ -10,11 +10,11 @@
 
 #include "access/table.h"
 #include "access/transam.h"
-#include "nodes/nodeFuncs.h"
+#include "nodes/plannodes.h"
 #include "optimizer/plancat.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
 #include "catalog/sql.h"
@@ -26,79 +26,95 @@
 
 /* ---- which way ---- */
 
-/* Do both ways take the same for equal, and is it what "=" of pg_catalog says? */
+/* Do both ways take the same values of the key for equal, those that "=" of pg_catalog does? */
 static bool
-compares_by_default(Oid type)
-{
-	Oid			equal = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
-
-	return OidIsValid(equal) && equal < FirstNormalObjectId;
-}
-
-static bool
-is_key(const RowSource *rows, const char *column)
+compares_by_default(Relation table, List *key)
 {
 	ListCell   *cell;
 
-	foreach(cell, rows->key)
-		if (strcmp(lfirst(cell), column) == 0)
-			return true;
-	return false;
-}
-
-/*
- * Are the values that "select" makes stored as they come?  ON CONFLICT compares what the table
- * would store, MERGE what comes.
- */
-static bool
-same_types(const MergeJob *job, Relation table, Node *select)
-{
-	Query	   *query = tree_analyse(select, job->text, job->environment);
-	ListCell   *cell;
-
-	foreach(cell, query->targetList)
+	foreach(cell, key)
 	{
-		TargetEntry *entry = lfirst_node(TargetEntry, cell);
-		Node	   *value = (Node *) entry->expr;
-		AttrNumber	number;
-		Form_pg_attribute column;
+		Oid			id = RelationGetRelid(table);
+		Oid			type = get_atttype(id, get_attnum(id, lfirst(cell)));
+		Oid			equal = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
 
-		if (entry->resjunk)
-			continue;
-		number = get_attnum(RelationGetRelid(table), entry->resname);
-		if (number <= 0)
-			return false;
-		column = TupleDescAttr(RelationGetDescr(table), number - 1);
-		if (exprType(value) != column->atttypid || exprTypmod(value) != column->atttypmod ||
-			exprCollation(value) != column->attcollation ||
-			(is_key(job->rows, entry->resname) && !compares_by_default(column->atttypid)))
+		if (!OidIsValid(equal) || equal >= FirstNormalObjectId)
 			return false;
 	}
 	return true;
 }
 
 static bool
-is_large(const MergeJob *job, Relation table, Node *select)
+is_large(double count, Relation table)
 {
-	double		count = job->count;
 	BlockNumber pages;
 	double		there;
 	double		all_visible;
 
-	if (count < 0)
-		count = tree_estimate(job->snapshot, select, job->text, job->environment);
 	estimate_rel_size(table, NULL, &pages, &there, &all_visible);
 	return count >= MERGE_FROM && there <= count * MERGE_SHARE;
 }
 
-/* With triggers, rules and the like the two ways are not the same to others. */
+static bool any_hashes(List *plans);
+
+static bool
+hashes(Plan *plan)
+{
+	if (plan == NULL)
+		return false;
+	if (IsA(plan, HashJoin) || hashes(plan->lefttree) || hashes(plan->righttree))
+		return true;
+	switch (nodeTag(plan))
+	{
+		case T_SubqueryScan:
+			return hashes(((SubqueryScan *) plan)->subplan);
+		case T_Append:
+			return any_hashes(((Append *) plan)->appendplans);
+		case T_MergeAppend:
+			return any_hashes(((MergeAppend *) plan)->mergeplans);
+		default:
+			return false;
+	}
+}
+
+static bool
+any_hashes(List *plans)
+{
+	ListCell   *cell;
+
+	foreach(cell, plans)
+		if (hashes(lfirst(cell)))
+			return true;
+	return false;
+}
+
+/* Are there so many rows that it pays, and does their query do without what MERGE goes without? */
+static bool
+merge_pays(const MergeJob *job, Relation table, Node *select)
+{
+	PlannedStmt *plan;
+
+	if (job->count >= 0 && !is_large(job->count, table))
+		return false;
+	plan = tree_plan(job->snapshot, select, job->text, job->environment);
+	return is_large(job->count >= 0 ? job->count : plan->planTree->plan_rows, table) &&
+		!hashes(plan->planTree) && !any_hashes(plan->subplans);
+}
+
+/*
+ * Where both ways come to the same.  They fire different triggers; ON CONFLICT compares what the
+ * table would store, and with the collations of its index; and it proves the constraints of a row
+ * to be inserted even where it updates one, which keeps a column that the row has.
+ */
 static bool
 merge_suits(const MergeJob *job, Node *select)
 {
 	Relation	table = table_openrv(job->into, RowExclusiveLock);
 	bool		suits = table_is_plain(table) &&
-		(job->rows->returning == NULL || COMPAT_MERGE_RETURNS) &&
-		is_large(job, table, select) && same_types(job, table, select);
+		(job->rows->returning == NULL || COMPAT_MERGE_RETURNS) && !statement_keeps(job->rows) &&
+		table_is_unique(RelationGetRelid(table), job->rows->key) &&
+		table_has_types(table, tree_analyse(select, job->text, job->environment)) &&
+		compares_by_default(table, job->rows->key) && merge_pays(job, table, select);
 
 	table_close(table, NoLock);
 	return suits;
@@ -112,11 +128,21 @@ typedef struct MergeAttempt
 	uint64		changed;
 } MergeAttempt;
 
-static uint64
-execute(const MergeJob *job, void *statement)
+/*
+ * A hash join may hash what comes, which is wide, and give it back in no order; then each new row
+ * goes into another page of the index.  Other joins take it in the order of the key.
+ */
+static PlannedStmt *
+plan_merge(const MergeJob *job)
 {
-	return tree_execute_under(job->snapshot ? job->snapshot : GetTransactionSnapshot(), statement,
-							  job->text, job->environment, job->dest);
+	Node	   *merge = (Node *) statement_merge(job->into, job->rows, job->older_than);
+	int			level = NewGUCNestLevel();
+	PlannedStmt *plan;
+
+	sql_pin_setting("enable_hashjoin", "off");
+	plan = tree_plan(job->snapshot, merge, job->text, job->environment);
+	AtEOXact_GUC(true, level);
+	return plan;
 }
 
 static void
@@ -125,22 +151,31 @@ attempt_merge(void *arg)
 	MergeAttempt *attempt = arg;
 	const MergeJob *job = attempt->job;
 
-	attempt->changed = execute(job, statement_merge(job->into, job->rows, job->older_than));
+	attempt->changed = tree_run(job->snapshot, plan_merge(job), job->text, job->environment,
+								job->dest);
+}
+
+static uint64
+upsert(const MergeJob *job, InsertStmt *statement)
+{
+	return tree_execute_under(job->snapshot, (Node *) statement, job->text, job->environment,
+							  job->dest);
 }
 
 uint64
 merge_rows(const MergeJob *job)
 {
-	InsertStmt *upsert = statement_upsert(job->into, job->rows, job->older_than);
+	InsertStmt *statement = statement_upsert(job->into, job->rows, job->older_than);
 	MergeAttempt attempt = {.job = job};
 	ErrorData  *error;
 
-	if (!merge_suits(job, upsert->selectStmt))
-		return execute(job, upsert);
+	if (!merge_suits(job, statement->selectStmt))
+		return upsert(job, statement);
 	error = sql_run_guarded(attempt_merge, &attempt);
 	if (error == NULL)
 		return attempt.changed;
-	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
+	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION &&
+		error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
 		ReThrowError(error);
-	return execute(job, upsert);
+	return upsert(job, statement);
 }

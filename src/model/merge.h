@@ -6,7 +6,8 @@
  * back: its time follows the number of rows.  MERGE joins them with the table, inserts what is
  * new as any INSERT does, and does not lock rows that stay as they are: it is faster where many
  * rows come to a table that is not much larger.  A row that another session inserts meanwhile
- * makes MERGE fail; then it is undone, and done by ON CONFLICT.
+ * makes MERGE fail, and locks taken in no certain order may; then it is undone, and done by
+ * ON CONFLICT.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */

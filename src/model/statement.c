@@ -93,6 +93,12 @@ statement_last_of_key(const RowSource *rows)
 
 /* ---- by key ---- */
 
+bool
+statement_keeps(const RowSource *rows)
+{
+	return rows->keeps_created && is_listed(rows->columns, CREATED_AT);
+}
+
 /* The columns that a row which is there takes from a new one with its key. */
 static List *
 changing_columns(const RowSource *rows)
@@ -102,7 +108,7 @@ changing_columns(const RowSource *rows)
 
 	foreach(cell, rows->columns)
 		if (!is_listed(rows->key, lfirst(cell)) &&
-			!(rows->keeps_created && strcmp(lfirst(cell), CREATED_AT) == 0))
+			!(statement_keeps(rows) && strcmp(lfirst(cell), CREATED_AT) == 0))
 			columns = lappend(columns, lfirst(cell));
 	return columns;
 }
@@ -229,6 +235,7 @@ statement_merge(RangeVar *into, const RowSource *rows, TimestampTz older_than)
 
 	merge->relation = copyObject(into);
 	merge->relation->alias = makeAlias(TARGET_ALIAS, NIL);
+	merge->relation->inh = false;
 	merge->sourceRelation = statement_last_of_key(rows);
 	foreach(cell, rows->key)
 		same = lappend(same, tree_compare("=", tree_column(TARGET_ALIAS, lfirst(cell)),
@@ -238,6 +245,36 @@ statement_merge(RangeVar *into, const RowSource *rows, TimestampTz older_than)
 	if (rows->returning != NULL)
 		compat_merge_returning(merge, returning_list(rows));
 	return merge;
+}
+
+/* Unqualified, for keys of types whose operators are not the server's. */
+static Node *
+same_key(const RowSource *rows)
+{
+	List	   *same = NIL;
+	ListCell   *cell;
+
+	foreach(cell, rows->key)
+		same = lappend(same, makeSimpleA_Expr(AEXPR_OP, "=",
+											  tree_column(TARGET_ALIAS, lfirst(cell)),
+											  tree_column(rows->alias, lfirst(cell)), -1));
+	return tree_and(same);
+}
+
+SelectStmt *
+statement_moved(RangeVar *into, const RowSource *rows)
+{
+	RangeVar   *target = copyObject(into);
+	Node	   *old = tree_column(TARGET_ALIAS, rows->returning);
+	Node	   *new = tree_column(rows->alias, rows->returning);
+	SelectStmt *select;
+
+	target->alias = makeAlias(TARGET_ALIAS, NIL);
+	select = tree_select(list_make1(tree_target(old, NULL)), (Node *) target);
+	select->fromClause = lappend(select->fromClause, rows->from);
+	select->whereClause = tree_and(list_make2(same_key(rows),
+											  makeSimpleA_Expr(AEXPR_DISTINCT, "=", old, new, -1)));
+	return select;
 }
 
 SelectStmt *

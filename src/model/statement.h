@@ -35,11 +35,20 @@ extern InsertStmt *statement_insert(RangeVar *into, const RowSource *rows);
  */
 extern InsertStmt *statement_upsert(RangeVar *into, const RowSource *rows, TimestampTz older_than);
 
+/* Is there a column that only an inserted row takes from the rows? */
+extern bool statement_keeps(const RowSource *rows);
+
 /* The same as MERGE, when nobody writes to the target meanwhile: see merge.h. */
 extern MergeStmt *statement_merge(RangeVar *into, const RowSource *rows, TimestampTz older_than);
 
 /* SELECT * FROM rows with only the last one of each key, as a FROM item. */
 extern Node *statement_last_of_key(const RowSource *rows);
+
+/*
+ * SELECT "returning" of those rows in "into" that have the key of one that comes, and another value
+ * there.
+ */
+extern SelectStmt *statement_moved(RangeVar *into, const RowSource *rows);
 
 /* SELECT key FROM rows GROUP BY key HAVING count(*) > 1 LIMIT 1 */
 extern SelectStmt *statement_repeated_key(const RowSource *rows);

@@ -14,6 +14,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "parser/parse_coerce.h"
 #include "parser/parser.h"
 #include "utils/builtins.h"
@@ -353,6 +354,31 @@ table_is_plain(Relation table)
 
 	return form->relkind == RELKIND_RELATION && !form->relhassubclass && !form->relhasrules &&
 		!form->relrowsecurity && table->trigdesc == NULL;
+}
+
+bool
+table_has_types(Relation table, const Query *query)
+{
+	ListCell   *cell;
+
+	foreach(cell, query->targetList)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, cell);
+		Node	   *value = (Node *) entry->expr;
+		AttrNumber	number;
+		Form_pg_attribute column;
+
+		if (entry->resjunk)
+			continue;
+		number = get_attnum(RelationGetRelid(table), entry->resname);
+		if (number <= 0)
+			return false;
+		column = TupleDescAttr(RelationGetDescr(table), number - 1);
+		if (exprType(value) != column->atttypid || exprTypmod(value) != column->atttypmod ||
+			exprCollation(value) != column->attcollation)
+			return false;
+	}
+	return true;
 }
 
 /* ---- unique indexes ---- */

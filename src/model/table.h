@@ -58,6 +58,12 @@ extern TableChange table_ensure(const TargetTable *target);
  */
 extern bool table_is_plain(Relation table);
 
+/*
+ * Are the values of "query" (a SELECT) stored as they come, each in the column of its name: is it
+ * there, of exactly that type, modifier and collation?
+ */
+extern bool table_has_types(Relation table, const Query *query);
+
 /* Does a unique index allow no two rows with the same values in these columns (char *)? */
 extern bool table_is_unique(Oid id, List *columns);
 

@@ -30,6 +30,7 @@
 #include "model/merge.h"
 #include "model/statement.h"
 #include "model/tree.h"
+#include "transform/fill.h"
 #include "transform/rebuild.h"
 #include "transform/window.h"
 
@@ -178,7 +179,16 @@ check_inside(Writing *writing)
 					"The grain must be that of \"%s\".", model->time_column));
 }
 
-/* Must all rows be there before the target changes?  A model may also read its target. */
+static bool
+is_time_type(Oid type)
+{
+	return type == TIMESTAMPTZOID || type == TIMESTAMPOID || type == DATEOID;
+}
+
+/*
+ * Must all rows be there before the target changes?  A model may also read its target; and with a
+ * time column it is asked which of its rows get another time.
+ */
 static bool
 needs_split(Writing *writing)
 {
@@ -188,7 +198,8 @@ needs_split(Writing *writing)
 		model->strategy == STRATEGY_PARTITION ||
 		(model->strategy == STRATEGY_TABLE && writing->written->aside == NULL) ||
 		(model_is_incremental(model) && writing->job->keep_rows) ||
-		(model->strategy == STRATEGY_MERGE && !writing->addressed);
+		(model->strategy == STRATEGY_MERGE &&
+		 (!writing->addressed || is_time_type(writing->time_type)));
 }
 
 static void
@@ -243,11 +254,12 @@ check_keys(Writing *writing, const RowSource *rows)
 
 /* ---- target ---- */
 
-/* Range of the time column over the rows that were written. */
+/* Range of the time column over the rows that were written, as they were and as they are. */
 typedef struct ChangedRange
 {
 	Written    *written;
 	Oid			type;
+	int			column;			/* of the slots */
 } ChangedRange;
 
 static void
@@ -255,12 +267,13 @@ receive_written(TupleTableSlot *slot, void *arg)
 {
 	ChangedRange *range = arg;
 	Written    *written = range->written;
-	Datum		value = slot->tts_values[0];
+	Datum		value;
 	TimestampTz from;
 	TimestampTz to;
 
-	if (slot->tts_isnull[0])
+	if (range->column < 0 || slot->tts_isnull[range->column])
 		return;
+	value = slot->tts_values[range->column];
 	if (range->type == DATEOID)
 	{
 		from = DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, value));
@@ -281,12 +294,6 @@ receive_written(TupleTableSlot *slot, void *arg)
 	written->has_range = true;
 }
 
-static bool
-is_time_type(Oid type)
-{
-	return type == TIMESTAMPTZOID || type == TIMESTAMPOID || type == DATEOID;
-}
-
 /* Below 0: not known. */
 static double
 expected_rows(const Writing *writing)
@@ -294,6 +301,35 @@ expected_rows(const Writing *writing)
 	if (writing->written->split != NULL)
 		return writing->written->split->rows;
 	return writing->written->rows_in > 0 ? writing->written->rows_in : -1;
+}
+
+static int
+column_index(const RowSource *rows, const char *name)
+{
+	int			index = 0;
+	ListCell   *cell;
+
+	foreach(cell, rows->columns)
+	{
+		if (name != NULL && strcmp(lfirst(cell), name) == 0)
+			return index;
+		index++;
+	}
+	return -1;
+}
+
+/* Rows that come straight from the query into a new table: false when they have to be inserted. */
+static bool
+fill_aside(Writing *writing, const RowSource *rows)
+{
+	Written    *written = writing->written;
+	ChangedRange range = {.written = written, .type = writing->time_type,
+		.column = column_index(rows, rows->returning)};
+
+	if (written->aside == NULL || written->split != NULL || !fill_suits(written->aside, rows))
+		return false;
+	written->rows_out = fill_table(written->aside, rows, receive_written, &range);
+	return true;
 }
 
 static void
@@ -304,6 +340,9 @@ insert_rows(Writing *writing, const RowSource *rows)
 	ChangedRange range = {.written = written, .type = writing->time_type};
 	DestReceiver *receiver = row_receiver(receive_written, &range);
 
+	if (writing->job->model->strategy == STRATEGY_MERGE && rows->returning != NULL)
+		tree_execute((Node *) statement_moved(into, rows), "dataops merge", written->environment,
+					 receiver);
 	if (writing->job->model->strategy == STRATEGY_MERGE)
 		written->rows_out = merge_rows(&(MergeJob) {
 			.into = into, .rows = rows, .count = expected_rows(writing),
@@ -314,8 +353,6 @@ insert_rows(Writing *writing, const RowSource *rows)
 		written->rows_out = tree_execute((Node *) statement_insert(into, rows), "dataops insert",
 										 written->environment, receiver);
 	receiver->rDestroy(receiver);
-	if (written->rows_in == 0)
-		written->rows_in = written->rows_out;
 }
 
 /* Locks and empties what the new rows replace. */
@@ -431,7 +468,10 @@ transform_write(WriteJob *job)
 	if (is_time_type(writing.time_type))
 		rows.returning = job->model->time_column;
 	delete_replaced(&writing);
-	insert_rows(&writing, &rows);
+	if (!fill_aside(&writing, &rows))
+		insert_rows(&writing, &rows);
+	if (written->rows_in == 0)
+		written->rows_in = written->rows_out;
 	set_window_range(&writing);
 
 	if (written->aside != NULL)

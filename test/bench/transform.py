@@ -1,4 +1,4 @@
-"""Checks and merge: what a model costs beside the same statements written by hand."""
+"""Tables built anew, checks and merge: what a model costs beside the same statements written by hand."""
 from harness import Variant, against, measure_variants, median, ratio, spread, table
 
 CHECK_HEADER = ["variant", "ratio (goal)", "seconds (min–max)", "backend CPU s", "backend MB"]
@@ -98,8 +98,8 @@ MODEL = """SELECT (record->>'id')::bigint AS id, record->>'text' AS text, record
     FROM {source}"""
 
 
-def prepare_merge(bench):
-    """Landed posts as input; a target of as many rows, a tenth of which are among them."""
+def land_posts(bench):
+    """The input of rebuild and merge."""
     bench.sql(f"""
         DROP TABLE IF EXISTS raw.posts;
         SELECT dataops.create_http_source('posts', 'api', '/tweets/{bench.records}',
@@ -107,8 +107,31 @@ def prepare_merge(bench):
         SELECT dataops.create_pipeline('posts');
         SELECT dataops.add_fetch('posts', 'posts', archive => '');
         CALL dataops.run('posts');
-        ANALYZE raw.posts;
-        SELECT dataops.create_pipeline('merge');""")
+        ANALYZE raw.posts;""")
+
+
+def measure_rebuild(bench):
+    bench.sql(f"""
+        SELECT dataops.create_pipeline('rebuild');
+        SELECT dataops.add_model('rebuild', 'lab.rebuilt', $$ {MODEL.format(source="dataops.records('posts')")} $$);
+        CREATE TABLE lab.inserted (LIKE lab.rebuilt);""")
+    by_hand = MODEL.format(source="raw.posts")
+
+    def variant(label, table, sql, before=None):
+        return Variant(label, sql, before and (lambda _: bench.sql(before)),
+                       lambda _: bench.expect(f"SELECT count(*) || ' ' || sum(person) FROM {table};", expected))
+    expected = bench.sql(f"SELECT count(*) || ' ' || sum(person) FROM ({by_hand}) AS posts;")[0]
+    title = f"A table of {bench.records:,} rows built anew"
+    results = measure_variants(bench, title, [
+        variant("CREATE TABLE AS by hand", "lab.created", f"CREATE TABLE lab.created AS {by_hand};",
+                "DROP TABLE IF EXISTS lab.created;"),
+        variant("INSERT … SELECT by hand", "lab.inserted", f"INSERT INTO lab.inserted {by_hand};", "TRUNCATE lab.inserted;"),
+        variant("dataops, strategy table", "lab.rebuilt", "CALL dataops.run('rebuild');"),
+    ])
+    base = results["CREATE TABLE AS by hand"]
+    shown = [row(name, got, base) + [f"{median(got, 'worker_cpu'):.2f}", f"{median(got, 'wal_mb'):.0f}"]
+             for name, got in results.items()]
+    return f"### {title}\n\n{REBUILD_TEXT}\n\n{table(CHECK_HEADER + ['worker CPU s', 'WAL MB'], shown)}"
 
 
 def refill(bench, target):
@@ -135,7 +158,8 @@ def merge_variant(bench, label, target, sql, before=None):
 
 
 def measure_merge(bench):
-    prepare_merge(bench)
+    """The target has as many rows as come, a tenth of which are among them."""
+    bench.sql("SELECT dataops.create_pipeline('merge');")
 
     def define(number):
         # a step of another name has not taken in any batch yet
@@ -176,7 +200,8 @@ def measure_merge(bench):
 
 def run(bench):
     make_input(bench)
-    return "\n\n".join(["## Models", measure_checks(bench), measure_merge(bench)])
+    land_posts(bench)
+    return "\n\n".join(["## Models", measure_rebuild(bench), measure_checks(bench), measure_merge(bench)])
 
 
 CHECK_TEXT = """Not null, unique, accepted values, range, regular expression, foreign key, row count, newest time, mean
@@ -184,6 +209,10 @@ and deviation, correlation. By hand they are aggregates of one SELECT over the f
 the transaction that rebuilds a table of the same rows: what is shown is the run with checks less the run without, round
 by round. Rules that quarantine look at the rows before they are written, so that bad ones can be set aside. Statements
 may use parallel workers, whose CPU is not in the backend's."""
+
+REBUILD_TEXT = """Landed posts become typed rows of a table. By hand the table is a new one; dataops fills one beside the target
+and exchanges their storage, so that the target keeps its identity, its rights and views. CREATE TABLE AS and dataops may use
+parallel workers, an INSERT may not."""
 
 MERGE_TEXT = """Landed posts become typed rows; of several with one key the last counts, rows that are the same are left
 alone. The target has a primary key and `created_at` and `updated_at`. The ratio is to the faster statement by hand.

@@ -159,10 +159,28 @@ SET client_min_messages = warning;
 SELECT dataops.alter_source('landing_found', '{"paginate": {"type": "link_header", "max_pages": 2}}');
 CALL dataops._test_fetch('landing_found');
 
+\echo == what an index of the raw table evaluates runs with the rights of its owner
+CREATE TABLE landing_ran (who name);
+CREATE FUNCTION landing_loud() RETURNS int LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.landing_ran VALUES (current_user); RETURN 1; END$$;
+CREATE FUNCTION landing_quiet() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RETURN 1; END$$;
+SELECT dataops.create_pipeline('landing_planted');
+SELECT dataops.add_fetch('landing_planted', 'landing_page', archive => '');
+SELECT format('CREATE INDEX ON raw.%I ((ordinal + public.landing_quiet()))', 'landing_page_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')) \gexec
+CREATE OR REPLACE FUNCTION landing_quiet() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RETURN public.landing_loud(); END$$;
+SELECT dataops.alter_source('landing_page', '{"paginate": {"type": "page", "limit": 10, "limit_param": "per_page", "max_pages": 1}}');
+\connect - postgres
+SET client_min_messages = error;
+CALL dataops.run('landing_planted');
+\connect - app
+SELECT who, count(*) > 0 AS ran FROM landing_ran GROUP BY 1;
+SELECT dataops.drop_pipeline('landing_planted');
+SET client_min_messages = warning;
+
 SELECT count(dataops.drop_source('landing_' || name)) FROM unnest('{page,offset,cursor,next,link,found,window,since,etag,empty,each,long}'::text[]) name;
 DROP TABLE raw.landing_page, raw.landing_offset, raw.landing_cursor, raw.landing_next, raw.landing_link, raw.landing_found, raw.landing_window,
     raw.landing_since, raw.landing_etag, raw.landing_empty, raw.landing_each, raw.landing_long;
 DROP SERVER landing_api, landing_lake;
-DROP FUNCTION landing_source, landed, landing_count;
+DROP TABLE landing_ran;
+DROP FUNCTION landing_source, landed, landing_count, landing_loud, landing_quiet;
 \connect - postgres
 REVOKE USAGE ON FOREIGN DATA WRAPPER dataops_file FROM app;

@@ -80,6 +80,13 @@ SELECT dataops.create_pipeline('mg_rounded');
 CREATE TABLE mg.rounded (price numeric(10,2) PRIMARY KEY, created_at timestamptz DEFAULT now(), updated_at timestamptz DEFAULT now());
 SELECT dataops.add_model('mg_rounded', 'mg.rounded', 'SELECT id / 1000.0 AS price FROM mg.input', strategy => 'merge', key => '{price}');
 SELECT step, outcome, rows_out, error FROM dataops._test_targets('mg_rounded', '-infinity', 'infinity');
+-- a constraint that an inserted row does not meet is broken either way, also by a row that updates one
+SELECT dataops.create_pipeline('mg_made');
+SELECT dataops.add_model('mg_made', 'mg.made', 'SELECT id, code, timestamptz ''2026-01-01'' AS created_at FROM mg.input', strategy => 'merge', key => '{id}');
+ALTER TABLE mg.made ALTER created_at SET NOT NULL;
+SELECT step, outcome, rows_out, error FROM dataops._test_targets('mg_made', '-infinity', 'infinity');
+SELECT dataops.alter_model('mg_made', 'mg.made', 'SELECT id, upper(code) AS code, NULL::timestamptz AS created_at FROM mg.input');
+SELECT step, outcome, rows_out, regexp_replace(error, ' \(.*', '') AS error FROM dataops._test_targets('mg_made', '-infinity', 'infinity');
 -- nothing but the key
 SELECT dataops.create_pipeline('mg_key');
 SELECT dataops.add_model('mg_key', 'mg.key', 'SELECT id FROM mg.input', strategy => 'merge', key => '{id}');
@@ -95,14 +102,28 @@ SELECT dataops.add_model('mg_time', 'mg.timed', $$SELECT id, timestamptz '2026-0
 SELECT step, outcome, rows_out, error FROM dataops._test_targets('mg_time', '-infinity', 'infinity');
 UPDATE mg.input SET code = 'changed' WHERE id = 30;
 SELECT step, outcome, rows_out, error FROM dataops._test_targets('mg_time', '-infinity', 'infinity');
+-- and of where rows were, when their time changes
+SELECT dataops.alter_model('mg_time', 'mg.timed', $$SELECT id, timestamptz '2026-01-01' + CASE id WHEN 40 THEN 50 ELSE id END * interval '1 minute' AS at, code FROM mg.input WHERE id <= 12000$$);
+SELECT step, outcome, rows_out, error FROM dataops._test_targets('mg_time', '-infinity', 'infinity');
 SELECT rows_out, changed_from, changed_to FROM dataops.step_run WHERE step = 'mg.timed' ORDER BY id;
+
+-- a query that joins by hashes keeps its joins: by ON CONFLICT
+CREATE TABLE mg.part (part text, name text);
+INSERT INTO mg.part SELECT 'p' || n, 'part ' || n FROM generate_series(0, 2) AS n;
+ANALYZE mg.part;
+SELECT dataops.create_pipeline('mg_joined');
+SELECT dataops.add_model('mg_joined', 'mg.joined', $$SELECT (record->>'id')::int AS id, name FROM dataops.records('mg_feed') JOIN mg.part ON part = record->>'part'$$, strategy => 'merge', key => '{id}');
+SELECT step, outcome, rows_in, rows_out, error FROM dataops._test_targets('mg_joined', '-infinity', 'infinity');
+SELECT mg.land(8, 1, 12000, 1);
+SELECT step, outcome, rows_in, rows_out, error FROM dataops._test_targets('mg_joined', '-infinity', 'infinity');
+SELECT count(*), count(*) FILTER (WHERE xmax <> 0) AS locked FROM mg.joined;
 
 -- what comes late from the quarantine does not replace what changed since
 SELECT dataops.create_pipeline('mg_replay');
 SELECT dataops.add_model('mg_replay', 'mg.replay', $$SELECT (record->>'id')::int AS id, (record->>'v')::int AS v FROM dataops.records('mg_feed')$$, strategy => 'merge', key => '{id}');
 SELECT dataops.add_check('mg_replay', 'mg.replay', 'id < 0', name => 'none');
 DELETE FROM raw.mg_feed;
-SELECT mg.land(8, 1, 12000, 2);
+SELECT mg.land(9, 1, 12000, 2);
 SELECT step, outcome, rows_out, quarantined, error FROM dataops._test_targets('mg_replay', '-infinity', 'infinity');
 INSERT INTO mg.replay (id, v) VALUES (1, 100), (2, 100), (3, 100);
 UPDATE mg.replay SET updated_at = '2020-01-01' WHERE id = 3;
@@ -111,6 +132,6 @@ SELECT dataops.replay_quarantine('mg_replay', 'mg.replay');
 SELECT count(*), count(*) FILTER (WHERE v = 100) AS kept FROM mg.replay;
 
 SET client_min_messages = error;
-SELECT count(dataops.drop_pipeline(name)) FROM unnest('{mg,mg_typed,mg_rounded,mg_key,mg_time,mg_replay}'::text[]) AS name;
+SELECT count(dataops.drop_pipeline(name)) FROM unnest('{mg,mg_typed,mg_rounded,mg_made,mg_key,mg_time,mg_joined,mg_replay}'::text[]) AS name;
 DROP SCHEMA mg CASCADE;
 DROP TABLE raw.mg_feed;

@@ -61,6 +61,16 @@ SELECT * FROM st.full ORDER BY id;
 SELECT 'st.full'::regclass::oid = :oid AS same_oid, pg_relation_filenode('st.full') <> :node AS new_storage, has_table_privilege('st_reader', 'st.full', 'SELECT') AS granted,
        (SELECT count(*) FROM st.full_view) AS view_rows, (SELECT count(*) FROM pg_index WHERE indrelid = 'st.full'::regclass AND indisvalid) AS indexes,
        (SELECT count(*) FROM pg_class WHERE relname ~ '^dataops_[0-9a-f]{12}') AS left_over;
+-- the query of a table that is built anew may run in parallel: with a function that tells the process, and says that it may
+CREATE FUNCTION st.process() RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS $$BEGIN RETURN pg_backend_pid(); END$$;
+SELECT dataops.create_pipeline('st_parallel');
+SELECT dataops.add_model('st_parallel', 'st.parallel', $$SELECT id, v, CASE WHEN id = 1 THEN repeat('long ', 100000) END AS text, timestamptz '2026-01-01' + id * interval '1 day' AS at, st.process() AS process FROM st.src$$, time_column => 'at');
+CREATE INDEX ON st.parallel (id);
+SELECT count(set_config(name, 'on', false)) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+SELECT step, outcome, rows_in, rows_out, error FROM dataops._test_targets('st_parallel', '-infinity', 'infinity');
+SELECT count(set_config(name, 'off', false)) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+SELECT id, v, length(text), at, process <> pg_backend_pid() AS elsewhere FROM st.parallel ORDER BY id;
+SELECT changed_from, changed_to FROM dataops.step_run WHERE step = 'st.parallel';
 -- a bad row is set aside, a broken constraint leaves all as it was
 INSERT INTO st.src VALUES (3, -1);
 SELECT step, outcome, rows_in, rows_out, quarantined, error FROM dataops._test_targets('st_table', '-infinity', 'infinity');
