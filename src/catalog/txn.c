@@ -51,7 +51,10 @@ txn_begin(Run *run)
 		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
 	}
-	else if (run->guarded)
+	/* who waited for a lock must see what was committed meanwhile */
+	if (!FirstSnapshotSet)
+		XactIsoLevel = XACT_READ_COMMITTED;
+	if (!run->in_worker && run->guarded)
 		BeginInternalSubTransaction(NULL);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	GetUserIdAndSecContext(&user_at_begin, &security_at_begin);

@@ -66,12 +66,19 @@ grain_start(Timestamp local, const Interval *grain, int ahead)
 	return FIRST_MONDAY + (grains + ahead) * size;
 }
 
+static bool
+is_border(Timestamp local, const Interval *grain)
+{
+	return grain_start(local, grain, 0) == local;
+}
+
 /* The grain's border at or before "time", or at or after it. */
 static TimestampTz
 align(TimestampTz time, const Interval *grain, const char *timezone, bool up)
 {
 	Timestamp	local = local_time(time, timezone);
 	Timestamp	start = grain_start(local, grain, 0);
+	TimestampTz border;
 
 	if (start == local)
 		return time;
@@ -79,12 +86,11 @@ align(TimestampTz time, const Interval *grain, const char *timezone, bool up)
 		start = grain_start(local, grain, 1);
 
 	/*
-	 * Within a day the zone's offset at "time" counts: when clocks are set back, an hour of local
-	 * time comes twice, and its start must not be taken from the other one.
+	 * When clocks are set back, an hour of local time comes twice: the border is in the one that
+	 * "time" is in, if one is there without the clocks being changed on the way.
 	 */
-	if (grain->time != 0)
-		return time + (start - local);
-	return zone_time(start, timezone);
+	border = time + (start - local);
+	return is_border(local_time(border, timezone), grain) ? border : zone_time(start, timezone);
 }
 
 TimeWindow

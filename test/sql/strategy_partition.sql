@@ -98,4 +98,7 @@ SELECT * FROM sp.window('Europe/Paris', '1 day', NULL, '2025-03-30 10:15', '2025
 SELECT * FROM sp.window('Europe/Paris', '1 day', NULL, '2025-10-26 10:15', '2025-10-26 10:30');
 SELECT * FROM sp.window('Europe/Paris', '1 hour', NULL, '2025-10-26 00:15', '2025-10-26 00:30');
 SELECT * FROM sp.window('Europe/Paris', '1 hour', NULL, '2025-10-26 01:15', '2025-10-26 01:30');
+SELECT * FROM sp.window('Europe/Paris', '6 hours', NULL, '2025-03-30 02:30', '2025-03-30 02:45');
+SELECT * FROM sp.window('Europe/Paris', '6 hours', NULL, '2025-10-26 03:30', '2025-10-26 03:45');
+SELECT * FROM sp.window('Europe/Paris', '6 hours', NULL, '2025-10-25 22:30', '2025-10-25 22:45');
 SELECT * FROM sp.window('UTC', '1 hour', NULL, '-infinity', 'infinity');
