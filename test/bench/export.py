@@ -12,7 +12,7 @@ LIMIT = "COPY csv to a file"
 CSV_GZIP = "COPY csv into gzip -6"
 NDJSON_GZIP = "COPY (SELECT row_to_json) into gzip -6"
 GOALS = {("ndjson", False): 1.0, ("csv", False): 0.9, ("ndjson", True): 0.6, ("csv", True): 0.6}
-PEERS = {"ndjson": NDJSON_GZIP, "csv": CSV_GZIP}      # whose size is the measure
+BY_HAND = {"ndjson": NDJSON_GZIP, "csv": CSV_GZIP}    # whose size is the measure
 
 # Ten columns of the types that tables of facts have; hashes make the same rows on every machine.
 TABLE = """
@@ -27,9 +27,10 @@ TABLE = """
                jsonb_build_object('src', 'api', 'tags', jsonb_build_array('a', id % 10), 'v', id % 1000) AS meta
         FROM generate_series(1::bigint, {rows}) AS id;"""
 
-CSV = f"{RELATION} TO {{}} (FORMAT csv, HEADER)"
+CSV = "{relation} TO {target} (FORMAT csv, HEADER)"
 # a quote and a delimiter that no JSON text has: lines come as they are
-NDJSON = rf"(SELECT row_to_json(t) FROM {RELATION} t) TO {{}} (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')"
+LINES = r"(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')"
+NDJSON = f"(SELECT row_to_json(t) FROM {{relation}} t) TO {{target}} {LINES}"
 
 
 class Content:
@@ -60,10 +61,10 @@ class Content:
 
 
 class Export:
-    """What is measured, and what is known of each variant beside its times."""
+    """What is measured of one table, and what is known of each variant beside its times."""
 
-    def __init__(self, bench):
-        self.bench, self.content = bench, Content()
+    def __init__(self, bench, relation, rows):
+        self.bench, self.relation, self.rows, self.content = bench, relation, rows, Content()
         self.variants, self.sizes, self.formats, self.goals = [], {}, {}, {}
 
     def by_copy(self, name, command, file, program=None):
@@ -73,20 +74,21 @@ class Export:
         def after(_):
             self.sizes[name] = self.content.check([path])
             os.remove(path)
-        self.variants.append(Variant(name, f"\\copy {command.format(target)}", after=after))
+        self.variants.append(Variant(name, f"\\copy {command.format(relation=self.relation, target=target)}",
+                                     after=after))
 
     def by_dataops(self, name, format, compression, helped):
-        pipeline = f"sale_{format}_{compression}" + ("_helped" if helped else "")
+        pipeline = f"{self.relation.split('.')[1]}_{format}_{compression}" + ("_helped" if helped else "")
         folder = os.path.join(self.bench.lake, pipeline)
         file = "{part}." + format + (".gz" if compression == "gzip" else "")
         self.bench.sql(f"""
             SELECT dataops.create_pipeline('{pipeline}');
-            SELECT dataops.add_export('{pipeline}', '{RELATION}', 'lake', rows => 'all', format => '{format}',
+            SELECT dataops.add_export('{pipeline}', '{self.relation}', 'lake', rows => 'all', format => '{format}',
                 compression => '{compression}', path => '{pipeline}/{{run}}/{file}');""")
 
         def after(_):
             self.bench.expect(f"""SELECT rows_out FROM dataops.exports WHERE pipeline = '{pipeline}'
-                                  ORDER BY export_id DESC LIMIT 1;""", self.bench.records)
+                                  ORDER BY export_id DESC LIMIT 1;""", self.rows)
             files = sorted(path for path in glob.glob(f"{folder}/*/*") if not path.endswith("manifest.json"))
             self.sizes[name] = self.content.check(files)
             shutil.rmtree(folder)
@@ -96,12 +98,12 @@ class Export:
                                                CALL dataops.run('{pipeline}');""", after=after))
 
     def size(self, name):
-        size, peer = self.sizes[name], PEERS.get(self.formats.get(name))
-        return f"{size / 1e6:.1f}" + (f" ({size / self.sizes[peer] - 1:+.1%})" if peer else "")
+        size, by_hand = self.sizes[name], BY_HAND.get(self.formats.get(name))
+        return f"{size / 1e6:.1f}" + (f" ({size / self.sizes[by_hand] - 1:+.1%})" if by_hand else "")
 
     def row(self, name, results, base):
         return [name, against(ratio(results, base), self.goals.get(name)), spread(results),
-                f"{self.bench.records / median(results):,.0f}", f"{median(results, 'backend_cpu'):.2f}",
+                f"{self.rows / median(results):,.0f}", f"{median(results, 'backend_cpu'):.2f}",
                 f"{median(results, 'worker_cpu'):.2f}", f"{median(results, 'client_cpu'):.2f}",
                 f"{max(r['backend_mb'] for r in results):.0f}", self.size(name)]
 
@@ -110,10 +112,14 @@ HEADER = ["variant", "ratio to COPY (goal)", "seconds (min–max)", "rows/s", "b
           "backend MB", "MB written (against gzip -6)"]
 
 
+def make_table(bench, relation, rows):
+    bench.sql(TABLE.format(relation=relation, rows=rows))
+    bench.sql(f"VACUUM ANALYZE {relation};")
+
+
 def run(bench):
-    bench.sql(TABLE.format(relation=RELATION, rows=bench.records))
-    bench.sql(f"VACUUM ANALYZE {RELATION};")
-    export = Export(bench)
+    make_table(bench, RELATION, bench.records)
+    export = Export(bench, RELATION, bench.records)
     export.by_copy(LIMIT, CSV, "sale.csv")
     export.by_copy(CSV_GZIP, CSV, "sale.csv.gz", "gzip -6")
     export.by_copy("COPY (SELECT row_to_json) to a file", NDJSON, "sale.ndjson")

@@ -4,6 +4,7 @@ import os
 from harness import Failure, Variant, against, measure_variants, median, ratio, spread, table
 
 PAGE_RECORDS = 1000
+BY_COPY, BY_DATAOPS = "COPY FROM a file", "dataops from HTTP"
 CREATED_AT = "2026-01-15 00:00:00+00"       # of the rows that COPY and INSERT make
 GOALS = {
     ("tweets", "dataops from HTTP"): 0.58,
@@ -40,18 +41,11 @@ def define_pipeline(bench, name, archive=None):
 
 
 class Shape:
-    """What the variants share for one shape of records."""
+    """What the variants share for a number of records of one shape."""
 
-    def __init__(self, bench, shape):
-        self.bench, self.shape, self.digest = bench, shape, None
-        self.rows = bench.scratch_file(f"{shape}.rows", "copy", shape, bench.records, CREATED_AT)
-        pages = bench.scratch_file(f"{shape}.pages", "pages", shape, bench.records)
-        bench.sql(f"""
-            CREATE TABLE lab.{shape}_page (number integer, body text);
-            ALTER TABLE lab.{shape}_page ALTER body SET STORAGE EXTERNAL;
-            \\copy lab.{shape}_page FROM '{pages}'
-            ANALYZE lab.{shape}_page;""")
-        os.remove(pages)
+    def __init__(self, bench, shape, records):
+        self.bench, self.shape, self.records, self.digest = bench, shape, records, None
+        self.rows = bench.scratch_file(f"{shape}.rows", "copy", shape, records, CREATED_AT)
 
     def check(self, name, records):
         """All rows are there, and they are the same in every variant."""
@@ -66,29 +60,40 @@ class Shape:
         return after
 
     def variant(self, label, name, sql, archive=None, by_hand=False):
-        total = self.bench.records
-
         def before(_):
-            define_source(self.bench, name, self.shape, total)
+            define_source(self.bench, name, self.shape, self.records)
             if by_hand:
                 define_partition(self.bench, name)
             else:
                 define_pipeline(self.bench, name, archive)
 
-        return Variant(label, sql, before, self.check(name, total))
+        return Variant(label, sql, before, self.check(name, self.records))
 
-    def variants(self):
-        shape = self.shape
-        yield self.variant("COPY FROM a file", f"{shape}_copy", f"\\copy raw.{shape}_copy FROM '{self.rows}'",
-                           by_hand=True)
-        yield self.variant("INSERT … SELECT jsonb_array_elements", f"{shape}_insert", f"""
+    def by_copy(self):
+        name = f"{self.shape}_copy"
+        return self.variant(BY_COPY, name, f"\\copy raw.{name} FROM '{self.rows}'", by_hand=True)
+
+    def by_insert(self):
+        shape, pages = self.shape, self.bench.scratch_file(f"{self.shape}.pages", "pages", self.shape, self.records)
+        self.bench.sql(f"""
+            CREATE TABLE lab.{shape}_page (number integer, body text);
+            ALTER TABLE lab.{shape}_page ALTER body SET STORAGE EXTERNAL;
+            \\copy lab.{shape}_page FROM '{pages}'
+            ANALYZE lab.{shape}_page;""")
+        os.remove(pages)
+        return self.variant("INSERT … SELECT jsonb_array_elements", f"{shape}_insert", f"""
             INSERT INTO raw.{shape}_insert (batch_id, page, ordinal, created_at, record)
             SELECT '00000000-0000-7000-8000-000000000000', page.number, element.ordinal, '{CREATED_AT}', element.value
             FROM lab.{shape}_page AS page,
                  jsonb_array_elements(page.body::jsonb) WITH ORDINALITY AS element (value, ordinal);""", by_hand=True)
-        yield self.variant("dataops from HTTP", f"{shape}_plain", f"CALL dataops.run('{shape}_plain');")
-        yield self.variant("dataops from HTTP, with archive", f"{shape}_kept", f"CALL dataops.run('{shape}_kept');",
-                           archive="lake")
+
+    def by_dataops(self):
+        name = f"{self.shape}_plain"
+        return self.variant(BY_DATAOPS, name, f"CALL dataops.run('{name}');")
+
+    def with_archive(self):
+        name = f"{self.shape}_kept"
+        return self.variant(f"{BY_DATAOPS}, with archive", name, f"CALL dataops.run('{name}');", archive="lake")
 
 
 def row(shape, name, results, base, records):
@@ -106,10 +111,11 @@ SIZES_HEADER = ["records", "µs for each", "seconds (min–max)", "backend CPU s
 
 def measure_shape(bench, shape):
     title = f"Landing {bench.records:,} {shape}: {SHAPES[shape]}"
-    job = Shape(bench, shape)
-    results = measure_variants(bench, title, list(job.variants()), warm_up=True)
+    job = Shape(bench, shape, bench.records)
+    variants = [job.by_copy(), job.by_insert(), job.by_dataops(), job.with_archive()]
+    results = measure_variants(bench, title, variants, warm_up=True)
     os.remove(job.rows)
-    base = results["COPY FROM a file"]
+    base = results[BY_COPY]
     rows = [row(shape, name, got, base, bench.records) for name, got in results.items()]
     return f"### {title}\n\n{table(HEADER, rows)}"
 

@@ -1,5 +1,6 @@
 """Runs the benchmarks against a server that bench.sh has started, and writes their report."""
 import argparse
+import contextlib
 import datetime
 import os
 import re
@@ -69,17 +70,14 @@ def arguments():
 
 def main():
     options = arguments()
-    bench = Bench(options.psql, options.socket, options.api, options.scratch, options.lake, options.records,
-                  options.rounds)
+    chosen = options.only.split() or list(SUBJECTS)
     try:
-        bench.sql(PREPARE_SERVER, role="postgres", database="postgres")
-        bench.sql(f"CREATE SERVER api FOREIGN DATA WRAPPER dataops_http OPTIONS (url '{bench.url}');")
-        chosen = options.only.split() or list(SUBJECTS)
-        report = "\n\n".join([head(bench).rstrip()] + [SUBJECTS[name](bench) for name in chosen]) + "\n"
+        with contextlib.closing(Bench(options)) as bench:
+            bench.sql(PREPARE_SERVER, role="postgres", database="postgres")
+            bench.sql(f"CREATE SERVER api FOREIGN DATA WRAPPER dataops_http OPTIONS (url '{bench.url}');")
+            report = "\n\n".join([head(bench).rstrip()] + [SUBJECTS[name](bench) for name in chosen]) + "\n"
     except Failure as failure:
         sys.exit(f"bench: {failure}")
-    finally:
-        bench.close()
     print("\n" + report)
     if len(chosen) == len(SUBJECTS):
         with open(options.report, "w") as out:

@@ -1,4 +1,6 @@
 """Tables built anew, checks and merge: what a model costs beside the same statements written by hand."""
+import re
+
 from harness import Variant, against, measure_variants, median, ratio, spread, table
 
 CHECK_HEADER = ["variant", "ratio (goal)", "seconds (min–max)", "backend CPU s", "backend MB"]
@@ -23,6 +25,9 @@ RULES = [
 ]
 
 
+BY_HAND, ONE_EACH = "one statement by hand", "one statement for each check"
+
+
 def make_input(bench):
     bench.sql(f"""
         SELECT setseed(0.5);
@@ -36,15 +41,20 @@ def make_input(bench):
         ANALYZE lab.person, lab.input;""")
 
 
+def add_checks(bench, pipeline, target, on_fail):
+    """The ten rules; on_fail is about those for each row, the others stop."""
+    for rule, _ in RULES:
+        row_rule = not re.search(r"count\(|is_unique|avg\(|max\(|corr\(", rule)
+        bench.sql(f"""SELECT dataops.add_check('{pipeline}', '{target}', '{rule}',
+                      on_fail => '{on_fail if row_rule else 'stop'}');""")
+
+
 def define_checked(bench, pipeline, on_fail):
     bench.sql(f"""
         SELECT dataops.create_pipeline('{pipeline}');
         SELECT dataops.add_model('{pipeline}', 'lab.{pipeline}', 'SELECT * FROM lab.input');""")
-    for rule, _ in RULES if on_fail else []:
-        row_rule = "count(" not in rule and "is_unique" not in rule and "avg(" not in rule and \
-            "max(" not in rule and "corr(" not in rule
-        bench.sql(f"""SELECT dataops.add_check('{pipeline}', 'lab.{pipeline}', '{rule}',
-                      on_fail => '{on_fail if row_rule else 'stop'}');""")
+    if on_fail:
+        add_checks(bench, pipeline, f"lab.{pipeline}", on_fail)
 
 
 def row(name, results, base):
@@ -57,34 +67,39 @@ def differences(with_it, without):
     return [{key: a[key] - b[key] if key != "backend_mb" else a[key] for key in a} for a, b in zip(with_it, without)]
 
 
+def expect_passed(bench, pipeline, verdicts):
+    """Throws unless so many checks passed in the newest run."""
+    bench.expect(f"""
+        SELECT count(*) FROM dataops.check_results WHERE state = 'passed' AND run_id =
+            (SELECT run_id FROM dataops.runs WHERE pipeline = '{pipeline}' ORDER BY created_at DESC LIMIT 1);""", verdicts)
+
+
 def checked_variant(bench, label, pipeline, verdicts):
     def after(_):
         bench.expect(f"SELECT count(*) FROM lab.{pipeline};", bench.records)
-        bench.expect(f"""
-            SELECT count(*) FROM dataops.check_results WHERE state = 'passed' AND run_id =
-                (SELECT run_id FROM dataops.runs WHERE pipeline = '{pipeline}' ORDER BY created_at DESC LIMIT 1);""",
-                     verdicts)
+        expect_passed(bench, pipeline, verdicts)
     return Variant(label, f"CALL dataops.run('{pipeline}');", after=after)
+
+
+def by_hand():
+    return [Variant(BY_HAND, "SELECT " + ", ".join(aggregate for _, aggregate in RULES) + " FROM lab.input AS t;"),
+            Variant(ONE_EACH, " ".join(f"SELECT {aggregate} FROM lab.input AS t;" for _, aggregate in RULES))]
 
 
 def measure_checks(bench):
     for pipeline, on_fail in (("unchecked", None), ("stopping", "stop"), ("quarantining", "quarantine")):
         define_checked(bench, pipeline, on_fail)
-    by_hand = "SELECT " + ", ".join(aggregate for _, aggregate in RULES) + " FROM lab.input AS t;"
-    one_each = " ".join(f"SELECT {aggregate} FROM lab.input AS t;" for _, aggregate in RULES)
     title = f"Ten checks on {bench.records:,} rows"
-    results = measure_variants(bench, title, [
-        Variant("one statement by hand", by_hand),
-        Variant("one statement for each check", one_each),
+    results = measure_variants(bench, title, by_hand() + [
         checked_variant(bench, "model without checks", "unchecked", 0),
         checked_variant(bench, "model, ten checks that stop", "stopping", len(RULES)),
         checked_variant(bench, "model, row rules that quarantine", "quarantining", len(RULES)),
     ])
-    base = results["one statement by hand"]
+    base = results[BY_HAND]
     plain = results["model without checks"]
     shown = {
-        "one statement by hand": base,
-        "one statement for each check": results["one statement for each check"],
+        BY_HAND: base,
+        ONE_EACH: results[ONE_EACH],
         "dataops, all ten stop: on top of the model": differences(results["model, ten checks that stop"], plain),
         "dataops, row rules quarantine: on top of the model":
             differences(results["model, row rules that quarantine"], plain),
