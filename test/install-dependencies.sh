@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on Debian 12, and says so; says nothing when all is there:
-#   test/install-dependencies.sh demo|test|sanitize     to build and try it, or also to test it, or also to do so with clang's
-#                                                       sanitizers and fuzzers
+#   test/install-dependencies.sh demo|test|sanitize|peers   to build and try it, or also to test it, or also to do so with
+#                                                           clang's sanitizers and fuzzers; or to benchmark other tools
 # PostgreSQL's package would make and start a cluster "main" on port 5432: that is held back, and an existing
 # cluster is not touched.
 set -euo pipefail
@@ -9,13 +9,15 @@ set -euo pipefail
 demo_packages='build-essential pkg-config postgresql-15 postgresql-server-dev-15 postgresql-15-cron
 	libcurl4-openssl-dev libjansson-dev libssl-dev zlib1g-dev libdeflate-dev python3'
 test_packages='libipc-run-perl python3-pip dpkg-dev'
+peers_packages='python3-venv'
 sanitize_packages='clang-14 libclang-rt-14-dev llvm-14'
 
 case ${1:-} in
 demo) packages=$demo_packages ;;
 test) packages="$demo_packages $test_packages" ;;
 sanitize) packages="$demo_packages $test_packages $sanitize_packages" ;;
-*) echo "usage: test/install-dependencies.sh demo|test|sanitize" >&2; exit 2 ;;
+peers) packages="$demo_packages $peers_packages" ;;
+*) echo "usage: test/install-dependencies.sh demo|test|sanitize|peers" >&2; exit 2 ;;
 esac
 
 die() { echo "install-dependencies: $*" >&2; exit 1; }

@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
 # The benchmarks, from nothing: packages, build, a throw-away server with durability on, an API in C, run.py.
-#   test/bench/bench.sh        ("make bench"; RECORDS=, ROUNDS= and ONLY="landing steps" as "make help" says)
-# Everything lies in a directory /tmp/dataops-bench.* that is removed at the end, whatever that is.
-# When all of it was run, docs/benchmarks.md is written.
+#   test/bench/bench.sh        ("make bench"; RECORDS=, ROUNDS=, ONLY="landing steps" and PEERS=1 as "make help" says)
+# Everything lies in a directory /tmp/dataops-bench.* that is removed at the end, whatever that is; but what PEERS=1
+# installs is kept in ${XDG_CACHE_HOME:-~/.cache}/dataops/peers.
+# The report is build/bench/report.md; docs/benchmarks.md when all of it was run, with PEERS=1.
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=$top/build/bench
 "$top/test/install-dependencies.sh" demo
+peers=
+if [ "${PEERS:-0}" != 0 ]; then
+	peers=${XDG_CACHE_HOME:-$HOME/.cache}/dataops/peers
+	# without it they are left out, which the report says
+	"$top/test/install-dependencies.sh" peers || true
+fi
 bin=$(pg_config --bindir)
 
 home=$(mktemp -d /tmp/dataops-bench.XXXXXX)
@@ -43,4 +50,5 @@ dataops.file_root = '$server/lake'
 dataops.network_limit = 'http://127.0.0.1, 127.0.0.0/8'" "$top/test/cluster.sh" "$server" "$build/stage" start
 
 /usr/bin/python3 "$top/test/bench/run.py" --psql "$bin/psql" --socket "$server" --api "$build/api" --scratch "$home" \
-	--lake "$server/lake" --records "${RECORDS:-300000}" --rounds "${ROUNDS:-3}" --only "${ONLY:-}" --report "$top/docs/benchmarks.md"
+	--lake "$server/lake" --records "${RECORDS:-300000}" --rounds "${ROUNDS:-3}" --only "${ONLY:-}" --peers "$peers" \
+	--report "$build/report.md" --published "$top/docs/benchmarks.md"

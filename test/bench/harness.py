@@ -153,10 +153,10 @@ class Program:
 
 
 def last_words(path):
-    """The end of what a program printed, in one line."""
+    """The last line that a program printed."""
     with open(path, errors="replace") as printed:
-        lines = [" ".join(line.split()) for line in printed if line.strip()]
-    return " ".join(lines[-2:])[-300:]
+        lines = printed.read().split("\n")
+    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "it printed nothing")
 
 
 class MemorySampler(threading.Thread):
@@ -191,6 +191,7 @@ class Bench:
         self.psql, self.socket, self.api = options.psql, options.socket, options.api
         self.scratch, self.lake = options.scratch, options.lake
         self.records, self.rounds = options.records, options.rounds
+        self.peers = options.peers          # the folder of other tools, empty without them
         self.left_out = {}                  # optional variants that could not be run: why
         self.output = os.path.join(self.scratch, "program.out")     # of the last program
         self.server = subprocess.Popen([self.api, "serve", str(self.records)], stdin=subprocess.PIPE,

@@ -9,11 +9,16 @@ import sys
 import export
 import fetch
 import landing
+import peers
+import peers_checks
+import peers_export
+import peers_landing
 import steps
 import transform
 from harness import Bench, Failure
 
 SUBJECTS = {"fetch": fetch.run, "landing": landing.run, "models": transform.run, "export": export.run, "steps": steps.run}
+BESIDE_PEERS = {"landing": peers_landing.run, "models": peers_checks.run, "export": peers_export.run}
 
 PREPARE_SERVER = """
 CREATE ROLE analyst LOGIN;
@@ -28,9 +33,9 @@ GRANT USAGE ON FOREIGN SERVER lake TO analyst;
 
 HEAD = """# Benchmarks
 
-Made by `make bench RECORDS={records} ROUNDS={rounds}` on {date}. **Ratios first**: seconds depend on the machine, a ratio
-compares variants that ran in turn on the same one, round after round. Seconds are medians with the smallest and largest
-of {rounds} rounds.
+Made by `{command}` on {date}. **Ratios first**: seconds depend on the
+machine, a ratio compares variants that ran in turn on the same one, round after round. Seconds are medians with the
+smallest and largest of {rounds} rounds.
 
 {machine}
 The server, its client and the API that is landed from share it. PostgreSQL {version}, durability on (`fsync`,
@@ -48,17 +53,20 @@ def machine():
 
 def head(bench):
     version, buffers = bench.sql("SHOW server_version; SHOW shared_buffers;")
-    return HEAD.format(records=bench.records, rounds=bench.rounds, date=datetime.date.today().isoformat(),
-                       machine=machine(), version=version.split()[0], buffers=buffers)
+    command = "make bench " + ("PEERS=1 " if bench.peers else "") + f"RECORDS={bench.records} ROUNDS={bench.rounds}"
+    text = HEAD.format(command=command, rounds=bench.rounds, date=datetime.date.today().isoformat(), machine=machine(),
+                       version=version.split()[0], buffers=buffers)
+    return text + (f"\n{peers.TEXT}\n" if bench.peers else "")
 
 
 def arguments():
     parser = argparse.ArgumentParser()
-    for name in ("psql", "socket", "api", "scratch", "lake", "report"):
+    for name in ("psql", "socket", "api", "scratch", "lake", "report", "published"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--records", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--only", default="")
+    parser.add_argument("--peers", default="", help="the folder that other tools are installed in; empty: without them")
     options = parser.parse_args()
     unknown = set(options.only.split()) - set(SUBJECTS)
     if unknown:
@@ -68,6 +76,11 @@ def arguments():
     return options
 
 
+def section(bench, name):
+    text = SUBJECTS[name](bench)
+    return f"{text}\n\n{BESIDE_PEERS[name](bench)}" if bench.peers and name in BESIDE_PEERS else text
+
+
 def main():
     options = arguments()
     chosen = options.only.split() or list(SUBJECTS)
@@ -75,14 +88,14 @@ def main():
         with contextlib.closing(Bench(options)) as bench:
             bench.sql(PREPARE_SERVER, role="postgres", database="postgres")
             bench.sql(f"CREATE SERVER api FOREIGN DATA WRAPPER dataops_http OPTIONS (url '{bench.url}');")
-            report = "\n\n".join([head(bench).rstrip()] + [SUBJECTS[name](bench) for name in chosen]) + "\n"
+            report = "\n\n".join([head(bench).rstrip()] + [section(bench, name) for name in chosen]) + "\n"
     except Failure as failure:
         sys.exit(f"bench: {failure}")
     print("\n" + report)
-    if len(chosen) == len(SUBJECTS):
-        with open(options.report, "w") as out:
-            out.write(report)
-        print(f"Written to {os.path.relpath(options.report)}.")
+    path = options.published if options.peers and len(chosen) == len(SUBJECTS) else options.report
+    with open(path, "w") as out:
+        out.write(report)
+    print(f"Written to {os.path.relpath(path)}.")
 
 
 main()
