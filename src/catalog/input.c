@@ -17,6 +17,14 @@ add_step(SqlArgs *args, Run *run, Step *step)
 	sql_add_text(args, run->env);
 }
 
+static PendingBatches
+batches_of(const SqlRows *rows)
+{
+	PendingBatches batches = {.ids = sql_uuids(rows, 0, 1), .records = sql_bigint(rows, 0, 2)};
+
+	return batches;
+}
+
 PendingBatches
 input_pending_batches(Run *run, Step *step, const char *source)
 {
@@ -25,15 +33,23 @@ input_pending_batches(Run *run, Step *step, const char *source)
 		"WHERE b.env = $3 AND b.source = $4 AND NOT EXISTS (SELECT FROM dataops.consumed c "
 		" WHERE c.pipeline = $1 AND c.step = $2 AND c.env = $3 AND c.input = b.id)";
 	SqlArgs		args = {0};
-	SqlRows    *rows;
-	PendingBatches pending;
 
 	add_step(&args, run, step);
 	sql_add_text(&args, source);
-	rows = sql_run_own(sql, &args);
-	pending.ids = sql_uuids(rows, 0, 1);
-	pending.records = sql_bigint(rows, 0, 2);
-	return pending;
+	return batches_of(sql_run_own(sql, &args));
+}
+
+PendingBatches
+input_all_batches(Run *run, const char *source)
+{
+	static const char sql[] =
+		"SELECT array_agg(b.id ORDER BY b.id), sum(b.records)::bigint FROM dataops.batch b "
+		"WHERE b.env = $1 AND b.source = $2";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, run->env);
+	sql_add_text(&args, source);
+	return batches_of(sql_run_own(sql, &args));
 }
 
 PendingChanges

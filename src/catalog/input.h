@@ -19,6 +19,9 @@ typedef struct PendingBatches
 /* Batches of "source" that the step has not consumed. */
 extern PendingBatches input_pending_batches(Run *run, Step *step, const char *source);
 
+/* All that landed of "source". */
+extern PendingBatches input_all_batches(Run *run, const char *source);
+
 typedef struct PendingChanges
 {
 	List	   *ids;			/* pg_uuid_t * of step runs */

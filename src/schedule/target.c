@@ -21,8 +21,9 @@
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "catalog/verdict.h"
-#include "model/tree.h"
 #include "model/command.h"
+#include "model/tree.h"
+#include "schedule/culprit.h"
 #include "schedule/judge.h"
 #include "schedule/load_judge.h"
 #include "transform/write.h"
@@ -257,12 +258,15 @@ run_step(void *arg)
 	}
 }
 
-/* ---- which rule throws ---- */
+/* ---- which rule throws, and on which record ---- */
+
+#define SEARCHED_RECORDS	1000000		/* among more none is looked for: it takes as long again */
 
 typedef struct Probe
 {
 	TargetWork *work;
 	Check	   *check;			/* NULL: the model alone */
+	RecordsFilter *records;		/* NULL: as the step reads them */
 } Probe;
 
 static void
@@ -273,7 +277,8 @@ run_probe(void *arg)
 		.run = probe->work->run,
 		.step = probe->work->step,
 		.model = probe->work->model,
-		.judges = probe->check ? list_make1(&probe->check->judge) : NIL
+		.judges = probe->check ? list_make1(&probe->check->judge) : NIL,
+		.replay = probe->records
 	};
 	SqlRole		before = become_owner(probe->work);
 
@@ -301,6 +306,38 @@ throwing_check(TargetWork *work)
 			return probe.check;
 	}
 	return NULL;
+}
+
+static bool
+throws_on(RecordsFilter *records, void *arg)
+{
+	Probe	   *probe = arg;
+
+	probe->records = records;
+	return sql_run_guarded(run_probe, probe) != NULL;
+}
+
+/* A text about the record on which the model, or the check, throws; NULL when it is not known. */
+static char *
+throwing_record(TargetWork *work, Check *check)
+{
+	Probe		probe = {.work = work, .check = check};
+	List	   *sources = work->model != NULL ? model_sources(work->model) : NIL;
+	PendingBatches input;
+	SqlRole		before;
+	char	   *record;
+
+	if (list_length(sources) != 1 || work->model->strategy == STRATEGY_VIEW)
+		return NULL;
+	input = model_is_incremental(work->model) ?
+		input_pending_batches(work->run, work->step, linitial(sources)) :
+		input_all_batches(work->run, linitial(sources));
+	if (input.ids == NIL || input.records > SEARCHED_RECORDS)
+		return NULL;
+	before = become_owner(work);
+	record = culprit_find(linitial(sources), input.ids, throws_on, &probe);
+	sql_leave(&before);
+	return record;
 }
 
 /* ---- results ---- */
@@ -333,16 +370,22 @@ set_failure(TargetWork *work, ErrorData *error)
 {
 	StageResult *result = &work->result;
 	Check	   *thrower = NULL;
+	char	   *record = NULL;
 	StringInfoData text;
 
 	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION)
+	{
 		thrower = throwing_check(work);
+		record = throwing_record(work, thrower);
+	}
 	initStringInfo(&text);
 	if (thrower != NULL)
 		appendStringInfo(&text, "check \"%s\" could not be computed: ", thrower->name);
 	appendStringInfoString(&text, error->message);
 	if (error->detail != NULL)
 		appendStringInfo(&text, " (%s)", error->detail);
+	if (record != NULL)
+		appendStringInfo(&text, " (%s)", record);
 	memset(result, 0, sizeof(StageResult));
 	result->outcome = STAGE_FAILED;
 	result->sqlstate = error->sqlerrcode;
@@ -352,6 +395,10 @@ set_failure(TargetWork *work, ErrorData *error)
 		result->hint = MemoryContextStrdup(work->run->memory, error->hint);
 	else if (error->sqlerrcode == ERRCODE_NOT_NULL_VIOLATION && error->column_name && work->model)
 		result->hint = missing_value_hint(work, error->column_name);
+	else if (record != NULL)
+		result->hint = "Let the query make null of such a value, as in "
+			"CASE WHEN … THEN …::type END; "
+			"with a rule such as not_null(column) the record is set aside and the others go on.";
 }
 
 static void

@@ -144,6 +144,26 @@ put_rows(RemoteQuery *query, JsonbContainer *answer)
 	MemoryContextDelete(scratch);
 }
 
+/*
+ * A query that was run has fields, and what "errors" it comes with are warnings; without fields
+ * they are the reason that there are none.
+ */
+static void
+check_was_run(JsonbContainer *answer)
+{
+	JsonbContainer *fields = json_path_container(answer, "schema.fields");
+	JsonbContainer *errors = json_value_container(answer, "errors");
+
+	if ((fields != NULL && JsonContainerSize(fields) > 0) || errors == NULL ||
+		JsonContainerSize(errors) == 0)
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+			errmsg("BigQuery did not run the query"),
+			errdetail("%s", json_value_text(json_element_container(errors, 0), "message",
+											"It does not say why.")));
+}
+
 /* Until the last page is stored; one answer's memory at a time. */
 static void
 put_answers(RemoteQuery *query, BigQueryReply reply)
@@ -172,7 +192,10 @@ put_answers(RemoteQuery *query, BigQueryReply reply)
 		}
 		complete = json_value_bool(reply.json, "jobComplete", false);
 		if (complete)
+		{
+			check_was_run(reply.json);
 			put_rows(query, reply.json);
+		}
 		page = json_value_text(reply.json, "pageToken", NULL);
 		if (complete && page == NULL)
 			break;

@@ -109,6 +109,15 @@ SELECT * FROM st.counted;
 SELECT dataops.create_pipeline('st_fail');
 SELECT dataops.add_model('st_fail', 'st.fails', 'SELECT id, 1 / (id - 7) AS x FROM st.src');
 SELECT outcome, rows_out, error FROM dataops._test_targets('st_fail', '-infinity', 'infinity');
+-- and on which record, if it is one: in what an incremental model takes in, or in all that landed
+SELECT dataops.create_pipeline('st_culprit');
+SELECT dataops.add_model('st_culprit', 'st.culprit', $$SELECT (record->>'id')::int AS id FROM dataops.records('st_feed')$$, strategy => 'append');
+SELECT dataops.add_model('st_culprit', 'st.culprit_all', $$SELECT sum((record->>'id')::int) AS ids FROM dataops.records('st_feed')$$);
+SELECT dataops.add_check('st_culprit', 'st.culprit_all', '10 / (ids - ids) > 0', name => 'divides', on_fail => 'quarantine');
+SELECT dataops._test_land('st_feed', 20, '{"id": 100}', '{"id": 101}', '{"id": 102}'), dataops._test_land('st_feed', 21, '{"id": 103}', '{"id": "oops", "text": "a\tb"}', '{"id": 104}'), dataops._test_land('st_feed', 22, '{"id": 105}');
+SELECT step, outcome, rows_out, regexp_replace(error, '[0-9a-f-]{36}', 'BATCH') AS error, hint FROM dataops._test_targets('st_culprit', '-infinity', 'infinity');
+DELETE FROM raw.st_feed WHERE record->>'id' = 'oops';
+SELECT step, outcome, rows_out, regexp_replace(error, '[0-9a-f-]{36}', 'BATCH') AS error FROM dataops._test_targets('st_culprit', '-infinity', 'infinity');
 -- rights are the owner's, temporary tables are out of reach
 CREATE FUNCTION st.temper() RETURNS int LANGUAGE plpgsql AS $$BEGIN CREATE TEMP TABLE zz (i int); RETURN 1; END$$;
 SELECT dataops.alter_model('st_fail', 'st.fails', 'SELECT 1 AS id, st.temper() AS x');

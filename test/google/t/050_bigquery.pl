@@ -171,5 +171,10 @@ is(as_app($node, q{SELECT count(*) || ' ' || sum((r->>'id')::int) FROM dataops.b
 	'12000 72006000', 'and all are read back');
 is(as_app($node, q{SELECT r FROM dataops.bigquery('bq', 'SELECT COUNT(*) AS n FROM `loaded.many` WHERE id <= @last AND t <> @t', '{"last": 7, "t": "y"}') r}),
 	'{"n": 7}', 'with parameters');
+for my $wrong ('SELEC 1', 'SELECT * FROM `loaded.nothing`')
+{
+	my ($code, $out, $err) = $node->psql('work', "SELECT dataops.bigquery('bq', '$wrong')", extra_params => [ '-U', 'app' ]);
+	like($err, qr/BigQuery did not run the query/, "an error, not an empty answer: $wrong");
+}
 
 done_testing();
