@@ -63,7 +63,8 @@ struct GzipRing
 	MemoryContext memory;
 	GzipStore	store;
 	void	   *arg;
-	GzipGuard	guard;			/* NULL: no helper, or none any more */
+	GzipGuard	guard;			/* NULL: no helper is to be tried for by itself */
+	bool		refused;		/* one could not be had */
 	GzipWriter *writer;
 	int			level;
 	char	   *output;			/* of what does not go through the ring; NULL at first */
@@ -261,6 +262,7 @@ start(void *arg)
 	{
 		dsm_pin_mapping(ring->segment);		/* until the release */
 		FAULT_POINT("gzip_ring_begun");
+		ring->head = ring->tail = 0;
 		ring->shared = shared_init(ring->segment, ring->level, output);
 		if (!launch_helper(ring))
 			ring_release(ring);
@@ -268,17 +270,14 @@ start(void *arg)
 	MemoryContextSwitchTo(previous);
 }
 
-/* Tries once.  Within a parallel query no subtransaction can be had, and its workers are busy. */
-static void
-start_if_worth(GzipRing *ring)
+/* Within a parallel query no subtransaction can be had, and its workers are busy. */
+void
+gzip_ring_start_helper(GzipRing *ring, GzipGuard guard)
 {
-	GzipGuard	guard = ring->guard;
 	ErrorData  *error;
 
-	if (guard == NULL || ring->unhelped-- > 0)
-		return;
-	ring->guard = NULL;
-	if (max_parallel_workers_per_gather == 0 || IsInParallelMode())
+	if (ring->segment != NULL || ring->refused || max_parallel_workers_per_gather == 0 ||
+		IsInParallelMode())
 		return;
 	error = guard(start, ring);
 	if (error != NULL)
@@ -286,6 +285,25 @@ start_if_worth(GzipRing *ring)
 		ring_release(ring);
 		ereport(DEBUG1, errmsg("compressing without a helper: %s", error->message));
 	}
+	ring->refused = ring->segment == NULL;
+}
+
+void
+gzip_ring_end_helper(GzipRing *ring)
+{
+	Assert(ring->tail == ring->head);
+	ring_release(ring);
+}
+
+static void
+start_if_worth(GzipRing *ring)
+{
+	GzipGuard	guard = ring->guard;
+
+	if (guard == NULL || ring->unhelped-- > 0)
+		return;
+	ring->guard = NULL;
+	gzip_ring_start_helper(ring, guard);
 }
 
 /* ---- the caller: blocks ---- */

@@ -34,8 +34,20 @@ typedef ErrorData *(*GzipGuard) (void (*body) (void *arg), void *arg);
 /* Lives until "owner" is reset or deleted.  "level" is libdeflate's, 1 to 12. */
 extern GzipRing *gzip_ring_create(MemoryContext owner, int level, GzipStore store, void *arg);
 
-/* Allows the helper; "guard" is used to try what may fail for lack of shared memory. */
+/*
+ * Allows the helper: it is tried for once, when there is enough to do.  "guard" is used to try what
+ * may fail for lack of shared memory.
+ */
 extern void gzip_ring_allow_helper(GzipRing *ring, GzipGuard guard);
+
+/*
+ * For who knows that there will be enough to do: tries for the helper now, unless it is there or
+ * could not be had before.
+ */
+extern void gzip_ring_start_helper(GzipRing *ring, GzipGuard guard);
+
+/* Lets the helper go, which may be started again.  All members must be stored. */
+extern void gzip_ring_end_helper(GzipRing *ring);
 
 /* One member will be made of these bytes.  Serves interrupts; throws what "store" throws. */
 extern void gzip_ring_put(GzipRing *ring, const char *bytes, size_t length, int64 tag);
@@ -43,7 +55,7 @@ extern void gzip_ring_put(GzipRing *ring, const char *bytes, size_t length, int6
 /* Stores what is made already, without waiting: for who may be slow with the next block. */
 extern void gzip_ring_collect(GzipRing *ring);
 
-/* Returns when all members are stored. */
+/* Returns when all members are stored; more blocks may follow. */
 extern void gzip_ring_finish(GzipRing *ring);
 
 #endif

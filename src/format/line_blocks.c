@@ -42,6 +42,20 @@ line_blocks_allow_helper(LineBlocks *blocks, GzipGuard guard)
 		gzip_ring_allow_helper(blocks->ring, guard);
 }
 
+void
+line_blocks_start_helper(LineBlocks *blocks, GzipGuard guard)
+{
+	if (blocks->ring != NULL)
+		gzip_ring_start_helper(blocks->ring, guard);
+}
+
+void
+line_blocks_end_helper(LineBlocks *blocks)
+{
+	if (blocks->ring != NULL)
+		gzip_ring_end_helper(blocks->ring);
+}
+
 static void
 forget_lines(LineBlocks *blocks)
 {

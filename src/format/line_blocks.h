@@ -29,8 +29,10 @@ typedef struct LineBlocks
 /* What leaves goes to "store", in order, with its number of lines as tag. */
 extern LineBlocks *line_blocks_create(MemoryContext memory, bool gzip, GzipStore store, void *arg);
 
-/* Lets a second process compress, see gzip_ring.h; the bytes are the same. */
+/* These let a second process compress, or end that, see gzip_ring.h; the bytes are the same. */
 extern void line_blocks_allow_helper(LineBlocks *blocks, GzipGuard guard);
+extern void line_blocks_start_helper(LineBlocks *blocks, GzipGuard guard);
+extern void line_blocks_end_helper(LineBlocks *blocks);
 
 /* What is gathered leaves as a block; serves interrupts. */
 extern void line_blocks_leave(LineBlocks *blocks);
@@ -38,7 +40,7 @@ extern void line_blocks_leave(LineBlocks *blocks);
 /* What has left is stored as far as that needs no waiting. */
 extern void line_blocks_collect(LineBlocks *blocks);
 
-/* What is gathered leaves, and all that left before is stored. */
+/* What is gathered leaves, and all that left before is stored; more lines may follow. */
 extern void line_blocks_finish(LineBlocks *blocks);
 
 /* What leaves for these bytes when they are a block of their own; in CurrentMemoryContext. */

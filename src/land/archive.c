@@ -27,54 +27,81 @@ archive_name(const char *source, const char *env, const pg_uuid_t *batch, Timest
 					(int) (fsec / 1000), uuid_text(batch));
 }
 
-void
-archive_page(LineBlocks *lines, Records *records)
+/* Takes what leaves the lines. */
+static void
+store_block(void *arg, const char *bytes, size_t length, int64 records)
 {
+	Archive    *archive = arg;
+
+	line_file_add(archive->file, bytes, length);
+}
+
+Archive *
+archive_open(Store *store, MemoryContext memory)
+{
+	Archive    *archive = MemoryContextAllocZero(memory, sizeof(Archive));
+
+	archive->store = store;
+	archive->lines = line_blocks_create(memory, true, store_block, archive);
+	return archive;
+}
+
+void
+archive_begin(Archive *archive, MemoryContext memory)
+{
+	Assert(archive->file == NULL);
+	archive->file = line_file_begin(memory);
+}
+
+void
+archive_page(Archive *archive, Records *records)
+{
+	StringInfo	text = &archive->lines->lines;
 	const char *bytes;
 	size_t		length;
 
 	records_rewind(records);
 	while (records_next(records, &bytes, &length))
 	{
-		StringInfo	text = &lines->lines;
 		int			start = text->len;
 
 		append_bytes(text, bytes, length);
 		records_release(records);
 		json_in_one_line(text->data + start, length);
 		append_char(text, '\n');
-		line_blocks_end_line(lines);
+		line_blocks_end_line(archive->lines);
 	}
 }
 
 void
-archive_block(void *file, const char *bytes, size_t length, int64 records)
+archive_finish(Archive *archive)
 {
-	line_file_add(file, bytes, length);
+	line_blocks_finish(archive->lines);
+	line_file_finish(archive->file);
 }
 
 ArchiveObject
-archive_store(LineFile *file, Store *store, const char *name)
+archive_store(Archive *archive, const char *name)
 {
-	ArchiveObject object;
+	Spool	   *spool = archive->file->spool;
+	ArchiveObject object = {.bytes = spool_size(spool), .crc32c = archive->file->crc32c};
+	const char *server = archive->store->server;
 	StoreResult result;
 
-	object.bytes = spool_size(file->spool);
-	object.crc32c = file->crc32c;
 	FAULT_POINT("archive_before_put");
-	result = store_put_if_absent(store, name, &(StoreContent) {
-		.spool = file->spool, .crc32c = object.crc32c, .content_type = "application/gzip"
+	archive->file = NULL;
+	result = store_put_if_absent(archive->store, name, &(StoreContent) {
+		.spool = spool, .crc32c = object.crc32c, .content_type = "application/gzip"
 	});
 	FAULT_POINT("archive_after_put");
 	if (result.outcome == STORE_EXISTS_OTHER)
 		ereport(ERROR,
 				errcode(ERRCODE_DUPLICATE_OBJECT),
-				errmsg("archive \"%s\" holds another object of the name \"%s\"", store->server,
-					   name));
+				errmsg("archive \"%s\" holds another object of the name \"%s\"", server, name));
 	if (!store_is_there(&result))
 		ereport(ERROR,
 				errcode(ERRCODE_IO_ERROR),
-				errmsg("could not write to archive \"%s\"", store->server),
+				errmsg("could not write to archive \"%s\"", server),
 				errdetail("The store says: %s.",
 						  result.reason == NULL ? "no reason" :
 						  error_clean(result.reason, strlen(result.reason), 1000)));

@@ -1,6 +1,7 @@
 /*
  * archive.h
- *	  The immutable object that keeps a batch's records as received: NDJSON in gzip members.
+ *	  The immutable objects that keep records as received, one for each batch: NDJSON in gzip
+ *	  members.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -17,6 +18,15 @@
 #include "land/records.h"
 #include "store/store.h"
 
+/* Writes the objects of a step, one after the other. */
+typedef struct Archive
+{
+	Store	   *store;
+	/* its own */
+	LineBlocks *lines;
+	LineFile   *file;			/* of the object in hand; NULL: none is begun */
+} Archive;
+
 /* What was stored. */
 typedef struct ArchiveObject
 {
@@ -28,17 +38,23 @@ typedef struct ArchiveObject
 extern char *archive_name(const char *source, const char *env, const pg_uuid_t *batch,
 						  TimestampTz created_at);
 
-/* Adds the records of a page, one line each. */
-extern void archive_page(LineBlocks *lines, Records *records);
+/* It and a helper that it has live until "memory" is reset or deleted. */
+extern Archive *archive_open(Store *store, MemoryContext memory);
 
-/* Takes what leaves the lines into the LineFile. */
-extern void archive_block(void *file, const char *bytes, size_t length, int64 records);
+/* Begins an object, whose bytes are in "memory" until it is stored. */
+extern void archive_begin(Archive *archive, MemoryContext memory);
+
+/* Adds the records of a page, one line each. */
+extern void archive_page(Archive *archive, Records *records);
+
+/* The object is complete.  Waits for what is compressed by then. */
+extern void archive_finish(Archive *archive);
 
 /*
- * Writes the finished file as an object, if absent.  One of the same contents is a success: an
- * earlier attempt's.  Throws when the store refuses or another object has the name.  Call it
- * outside of a transaction.
+ * Writes the finished object, if absent.  One of the same contents is a success: an earlier
+ * attempt's.  Throws when the store refuses or another object has the name.  Call it outside of a
+ * transaction.
  */
-extern ArchiveObject archive_store(LineFile *file, Store *store, const char *name);
+extern ArchiveObject archive_store(Archive *archive, const char *name);
 
 #endif

@@ -20,6 +20,7 @@
 #include "catalog/connection.h"
 #include "catalog/landing.h"
 #include "catalog/raw_table.h"
+#include "catalog/sql.h"
 #include "catalog/txn.h"
 #include "core/copy.h"
 #include "core/fault.h"
@@ -34,6 +35,10 @@
 #define BATCH_PAGES		100
 #define BATCH_SHARDS	500
 #define BATCH_USECS		(10 * USECS_PER_SEC)
+
+/* A batch that is larger, and came faster, than that is worth a process that helps to compress. */
+#define HELPED_BYTES		(4 * 1024 * 1024)
+#define HELPED_BYTES_PER_S	(2 * 1024 * 1024)
 
 /* What the batch that lands is called. */
 typedef struct BatchName
@@ -67,12 +72,13 @@ typedef struct LandSink
 	Run		   *run;
 	Step	   *step;
 	BatchSource source;
-	Store	   *store;			/* NULL without an archive */
+	Archive    *archive;		/* NULL: there is none */
 	JsonbWriter *writer;
 	List	   *requests;		/* RequestLog *, not yet written */
 	MemoryContext cursor_memory;
 	List	   *cursors;		/* CursorState *, not yet written; one a shard */
 	LandBatch  *batch;			/* NULL: none is open */
+	TimestampTz idle_since;		/* when the batch before had landed */
 	LandPage   *page;			/* NULL: none is begun */
 } LandSink;
 
@@ -82,6 +88,7 @@ typedef struct LandSink
 static void
 clean_up(LandSink *sink)
 {
+	Store	   *store = sink->archive->store;
 	List	   *left;
 	ListCell   *cell;
 
@@ -94,10 +101,10 @@ clean_up(LandSink *sink)
 		LeftObject *object = lfirst(cell);
 
 		/* objects in a store that the source no longer uses stay open, for doctor() to show */
-		if (strcmp(object->server, sink->store->server) != 0)
+		if (strcmp(object->server, store->server) != 0)
 			continue;
 		FAULT_POINT("clean_before_remove");
-		if (sink->store->driver->remove(sink->store, object->name).outcome == STORE_FAILED)
+		if (store->driver->remove(store, object->name).outcome == STORE_FAILED)
 			continue;
 		FAULT_POINT("clean_after_remove");
 		txn_begin(sink->run);
@@ -124,12 +131,13 @@ land_open(BatchSink *base, Run *run, Step *step, const BatchSource *source)
 	if (source->archive != NULL)
 	{
 		sink->source.archive = pstrdup(source->archive);
-		sink->store = store_open(connection_open(source->archive, run->owner), STORE_PRODUCTION,
-								 sink->memory);
+		sink->archive = archive_open(store_open(connection_open(source->archive, run->owner),
+												STORE_PRODUCTION, sink->memory), sink->memory);
 	}
 	txn_commit(run);
-	if (sink->store != NULL)
+	if (sink->archive != NULL)
 		clean_up(sink);
+	sink->idle_since = GetCurrentTimestamp();
 	MemoryContextSwitchTo(caller);
 }
 
@@ -234,7 +242,7 @@ make_name(LandSink *sink)
 
 	/* whole milliseconds: the object's name tells the same moment as the rows */
 	name.created_at = GetCurrentTimestamp() / 1000 * 1000;
-	if (sink->store != NULL)
+	if (sink->archive != NULL)
 		name.object = archive_name(sink->source.name, sink->source.env, &name.id, name.created_at);
 	return name;
 }
@@ -256,19 +264,17 @@ commit_intent(LandSink *sink, const BatchName *name)
 static ArchiveObject
 archive_batch(LandSink *sink, const BatchName *name)
 {
-	LineFile   *file = line_file_begin(sink->batch->memory);
-	LineBlocks *lines = line_blocks_create(sink->batch->memory, true, archive_block, file);
 	MemoryContext previous = MemoryContextSwitchTo(sink->batch->memory);
 	ArchiveObject object;
 	ListCell   *cell;
 
+	archive_begin(sink->archive, sink->batch->memory);
 	foreach(cell, sink->batch->pages)
-		archive_page(lines, ((LandPage *) lfirst(cell))->records);
-	line_blocks_finish(lines);
-	line_file_finish(file);
+		archive_page(sink->archive, ((LandPage *) lfirst(cell))->records);
+	archive_finish(sink->archive);
 	commit_intent(sink, name);
 	MemoryContextSwitchTo(sink->batch->memory);
-	object = archive_store(file, sink->store, name->object);
+	object = archive_store(sink->archive, name->object);
 	MemoryContextSwitchTo(previous);
 	return object;
 }
@@ -354,13 +360,38 @@ land_rows(LandSink *sink, BatchRow *row, const BatchName *name, const ArchiveObj
 	row->object_bytes = object->bytes;
 	row->object_crc32c = object->crc32c;
 	write_batch(sink, row);
-	if (sink->store != NULL)
+	if (sink->archive != NULL)
 		landing_intent_done(&row->id, object->bytes, object->crc32c);
 }
 
-/* Commits the open batch, if it has records, with the cursors and the request log. */
+static bool
+comes_fast(const LandSink *sink)
+{
+	int64		bytes = sink->batch != NULL ? sink->batch->bytes : 0;
+	int64		waited = GetCurrentTimestamp() - sink->idle_since;
+
+	return bytes >= HELPED_BYTES && bytes * USECS_PER_SEC >= waited * HELPED_BYTES_PER_S;
+}
+
+/*
+ * Whether the next batch is compressed with a helper: a process should not stand by for hours
+ * while pages trickle in.  In the transaction that is open, because trying for it needs one.
+ */
 static void
-commit_batch(LandSink *sink)
+choose_helper(LandSink *sink, bool wanted)
+{
+	if (wanted)
+		line_blocks_start_helper(sink->archive->lines, sql_run_guarded);
+	else
+		line_blocks_end_helper(sink->archive->lines);
+}
+
+/*
+ * Commits the open batch, if it has records, with the cursors and the request log.  "helped": the
+ * next one is worth a helper.
+ */
+static void
+commit_batch(LandSink *sink, bool helped)
 {
 	LandBatch  *batch = sink->batch;
 	bool		has_rows = batch != NULL && batch->records > 0;
@@ -377,9 +408,11 @@ commit_batch(LandSink *sink)
 	}
 	if (has_rows)
 		name = make_name(sink);
-	if (has_rows && sink->store != NULL)
+	if (has_rows && sink->archive != NULL)
 		object = archive_batch(sink, &name);
 	txn_begin(sink->run);
+	if (sink->archive != NULL)
+		choose_helper(sink, helped);
 	FAULT_POINT("land_before_insert");
 	if (has_rows)
 		land_rows(sink, &row, &name, &object);
@@ -393,6 +426,7 @@ commit_batch(LandSink *sink)
 	FAULT_POINT("land_after_commit");
 	count_batch(sink, &row);
 	forget_written(sink);
+	sink->idle_since = GetCurrentTimestamp();
 	MemoryContextSwitchTo(caller);
 }
 
@@ -432,7 +466,7 @@ land_page_end(BatchSink *base, const CursorState *cursor, int64 body_bytes, uint
 	sink->page = NULL;
 	sink->page_memory = NULL;
 	if (is_full(sink))
-		commit_batch(sink);
+		commit_batch(sink, comes_fast(sink));
 }
 
 static void
@@ -442,7 +476,7 @@ land_shard_end(BatchSink *base, const CursorState *cursor)
 
 	note_cursor(sink, cursor);
 	if (is_full(sink))
-		commit_batch(sink);
+		commit_batch(sink, comes_fast(sink));
 }
 
 static void
@@ -451,7 +485,7 @@ land_close(BatchSink *base)
 	LandSink   *sink = (LandSink *) base;
 
 	if (sink->cursors != NIL || sink->requests != NIL)
-		commit_batch(sink);
+		commit_batch(sink, false);
 }
 
 BatchSink *

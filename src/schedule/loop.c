@@ -169,7 +169,7 @@ target_stage(Run *run, Step *step, long *wait_ms)
 static StageResult
 source_stage(Run *run, Step *step, long *wait_ms)
 {
-	StageResult result = fetch_stage(run, step, land_sink(run->memory));
+	StageResult result = fetch_stage(run, step, land_sink(run->step_memory));
 
 	*wait_ms = decide_retry(step, &result);
 	txn_begin(run);

@@ -263,8 +263,7 @@ class Bench:
                 result = {"seconds": time.perf_counter() - start}
             finally:
                 result_mb = sampler.peaks()
-            if not job.backend:
-                wait_until_empty(server)
+            wait_until_empty(lambda: server() - {job.backend})
             after = self.cpu(job)
         result.update(result_mb)
         result.update((key, after[key] - before[key]) for key in after)
@@ -274,11 +273,11 @@ class Bench:
 
 
 def wait_until_empty(processes):
-    """Backends outlive their clients by a moment; their CPU is known when they have ended."""
+    """Backends outlive their clients by a moment, helpers what they helped with; their CPU is known when they have ended."""
     limit = time.monotonic() + 30
     while processes():
         if time.monotonic() > limit:
-            raise Failure("a backend did not end with its client")
+            raise Failure("a process of the server did not end with its work")
         time.sleep(SAMPLE_SECONDS)
 
 

@@ -9,6 +9,7 @@ CREATED_AT = "2026-01-15 00:00:00+00"       # of the rows that COPY and INSERT m
 GOALS = {
     ("tweets", "dataops from HTTP"): 0.58,
     ("tweets", "dataops from HTTP, with archive"): 0.75,
+    ("tweets", "dataops from HTTP, with archive, a second process"): 0.45,
     ("klines", "dataops from HTTP"): 0.60,
 }
 WAL_GOAL = 1.05
@@ -91,28 +92,31 @@ class Shape:
         name = f"{self.shape}_plain"
         return self.variant(BY_DATAOPS, name, f"CALL dataops.run('{name}');")
 
-    def with_archive(self):
-        name = f"{self.shape}_kept"
-        return self.variant(f"{BY_DATAOPS}, with archive", name, f"CALL dataops.run('{name}');", archive="lake")
+    def with_archive(self, helped):
+        name = f"{self.shape}_" + ("helped" if helped else "kept")
+        return self.variant(f"{BY_DATAOPS}, with archive" + (", a second process" if helped else ""), name,
+                            f"""SET max_parallel_workers_per_gather = {1 if helped else 0};
+                                CALL dataops.run('{name}');""", archive="lake")
 
 
 def row(shape, name, results, base, records):
     wal = ratio(results, base, "wal_mb")
     return [name, against(ratio(results, base), GOALS.get((shape, name))), spread(results),
-            f"{records / median(results):,.0f}", f"{median(results, 'backend_cpu'):.2f}", f"{median(results, 'client_cpu'):.2f}",
-            f"{median(results, 'api_cpu'):.2f}", f"{max(r['backend_mb'] for r in results):.1f}",
+            f"{records / median(results):,.0f}", f"{median(results, 'backend_cpu'):.2f}", f"{median(results, 'worker_cpu'):.2f}",
+            f"{median(results, 'client_cpu'):.2f}", f"{median(results, 'api_cpu'):.2f}", f"{max(r['backend_mb'] for r in results):.1f}",
             against(wal, WAL_GOAL) if name.startswith("dataops") else f"{wal:.2f}"]
 
 
-HEADER = ["variant", "ratio to COPY (goal)", "seconds (min–max)", "records/s", "backend CPU s", "client CPU s",
-          "API CPU s", "backend MB", "WAL, ratio (goal)"]
+HEADER = ["variant", "ratio to COPY (goal)", "seconds (min–max)", "records/s", "backend CPU s", "worker CPU s",
+          "client CPU s", "API CPU s", "backend MB", "WAL, ratio (goal)"]
 SIZES_HEADER = ["records", "µs for each", "seconds (min–max)", "backend CPU s", "backend MB (goal)"]
 
 
 def measure_shape(bench, shape):
     title = f"Landing {bench.records:,} {shape}: {SHAPES[shape]}"
     job = Shape(bench, shape, bench.records)
-    variants = [job.by_copy(), job.by_insert(), job.by_dataops(), job.with_archive()]
+    variants = [job.by_copy(), job.by_insert(), job.by_dataops(), job.with_archive(False),
+                job.with_archive(True)]
     results = measure_variants(bench, title, variants, warm_up=True)
     os.remove(job.rows)
     base = results[BY_COPY]
@@ -156,7 +160,8 @@ index and its guarding triggers. Their rows are compared.
 - *jsonb_array_elements*: the pages lie in a table as text, uncompressed; one INSERT … SELECT takes them apart.
 - *dataops from HTTP*: `CALL dataops.run()` of a pipeline with one fetch step, pages of 1,000 records over one kept-alive
   connection to a server on the same machine: download, cutting, jsonb, rows, request log, cursor, ledger.
-- *with archive*: the same, and each batch is also written as a compressed, checksummed object to a file store.
+- *with archive*: the same, and each batch is also written as a compressed, checksummed object to a file store; alone
+  (`max_parallel_workers_per_gather = 0`), or with a second process that compresses.
 
 Backend MB is the highest private (anonymous) memory of the working backend, sampled every 10 ms. A part of the WAL that
 dataops makes is written by the server's WAL writer, whose CPU is not in the backend's."""

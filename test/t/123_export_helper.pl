@@ -8,11 +8,11 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use Dataops;
+use GzipHelper;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# the postmaster tells about every worker from debug1 on
 my $node = start_cluster('export_helper', "autovacuum = off\nlog_min_messages = debug1\n");
 
 # 24 MB of lines; one row is longer than what the two processes hand to one another.
@@ -35,55 +35,6 @@ sub parts_of
 
 my $parts = parts_of('SELECT * FROM item', 'ndjson', 3000000);
 
-sub logged_since
-{
-	my ($offset) = @_;
-
-	return substr(slurp_file($node->logfile), $offset);
-}
-
-# What the system tells about a process; nothing of one that has ended.
-sub told
-{
-	my ($process, $what) = @_;
-
-	open my $file, '<', "/proc/$process/$what" or return '';
-	return join('', <$file>);
-}
-
-# Children of the server by that title; the helper has no session, so no view shows it.
-sub helpers
-{
-	my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
-
-	return grep { told($_, 'cmdline') =~ /dataops gzip helper/ && told($_, 'stat') =~ /\) \S $postmaster / }
-	  map { m{/(\d+)$} ? $1 : () } glob '/proc/*';
-}
-
-sub wait_for_helpers
-{
-	my ($wanted, $what) = @_;
-
-	for (1 .. 1200)
-	{
-		my @found = helpers();
-
-		return @found if @found == $wanted;
-		select(undef, undef, undef, 0.05);
-	}
-	BAIL_OUT("waited in vain for: $what");
-}
-
-# What happens to helpers from now on; they read the configuration when they start.
-sub set_fault
-{
-	my ($fault) = @_;
-
-	$node->safe_psql('postgres', "LOAD 'dataops'; ALTER SYSTEM SET dataops.fault = '$fault'");
-	$node->reload;
-	return;
-}
-
 # --- the same bytes
 
 for my $format ('ndjson', 'csv')
@@ -98,7 +49,7 @@ for my $format ('ndjson', 'csv')
 }
 my $expected = $node->safe_psql('postgres', "$alone $parts");
 like($expected, qr/^\d+\|60000\|/, 'with every row');
-wait_for_helpers(0, 'the helpers to have gone');
+wait_for_helpers($node, 0, 'the helpers to have gone');
 
 # --- the helper fails, at its first block and later
 
@@ -106,18 +57,18 @@ for my $nth (1, 4)
 {
 	my $began = -s $node->logfile;
 
-	set_fault("gzip_helper_claimed:error:$nth");
+	set_helper_fault($node, "gzip_helper_claimed:error:$nth");
 	is($node->safe_psql('postgres', $parts), $expected, "a helper that fails at block $nth is done without");
-	like(logged_since($began), qr/fault point "gzip_helper_claimed"/, 'it did fail');
+	like(logged_since($node, $began), qr/fault point "gzip_helper_claimed"/, 'it did fail');
 }
 
 # --- the helper stands still with a block in its hands, and is ended; or the export is
 
-set_fault('gzip_helper_claimed:sleep:2');
+set_helper_fault($node, 'gzip_helper_claimed:sleep:2');
 my $session = session_start($node, 'waiting', $parts);
 wait_for($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'waiting' AND wait_event_type = 'Extension'},
 	'the export to wait for its helper');
-kill 'TERM', wait_for_helpers(1, 'one helper');
+kill 'TERM', wait_for_helpers($node, 1, 'one helper');
 is(session_end($session), '', 'an export whose helper is ended goes on');
 is($session->{out}, "$expected\n", 'with the same bytes');
 
@@ -126,56 +77,45 @@ for my $end ('cancel', 'terminate')
 	$session = session_start($node, 'stopped', $parts);
 	wait_for($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'stopped' AND wait_event_type = 'Extension'},
 		'the export to wait for its helper');
-	is(scalar wait_for_helpers(1, 'one helper'), 1, 'there is a helper');
+	is(scalar wait_for_helpers($node, 1, 'one helper'), 1, 'there is a helper');
 	# one that sleeps in a fault point does not look whether it is needed: its latch must be set to end it
 	$node->safe_psql('postgres', "SELECT pg_${end}_backend(pid) FROM pg_stat_activity WHERE application_name = 'stopped'");
 	like(session_end($session), qr/canceling statement|terminating connection/, "$end is served while the helper has the next block");
-	kill 'TERM', helpers();
-	wait_for_helpers(0, 'the helper to be ended');
+	kill 'TERM', helpers($node);
+	wait_for_helpers($node, 0, 'the helper to be ended');
 }
-set_fault('');
+set_helper_fault($node, '');
 
 # --- the helper goes when the export ends before its time
 
 $session = session_start($node, 'failing',
 	parts_of(q{SELECT n, t, 1 / (55000 - n) AS q FROM item}, 'ndjson', 3000000));
 like(session_end($session), qr/division by zero/, 'an export that fails on its way');
-wait_for_helpers(0, 'the helper to have gone');
+wait_for_helpers($node, 0, 'the helper to have gone');
 pass('leaves no helper');
 
 # --- no worker, and nothing worth one
 
-# How many helpers the code asked the server for, and got registered.
-sub registered_by
-{
-	my ($code) = @_;
-	my $began = -s $node->logfile;
-
-	$code->();
-	wait_for_helpers(0, 'the helpers to have gone');
-	return () = logged_since($began) =~ /DEBUG:  registering background worker "dataops gzip helper"/g;
-}
-
-is(registered_by(sub { is($node->safe_psql('postgres', $parts), $expected, 'an export') }), 1, 'has one helper');
-is(registered_by(sub { $node->safe_psql('postgres', "$alone $parts") }), 0, 'none where queries may not have workers');
-is(registered_by(sub { $node->safe_psql('postgres', parts_of('SELECT * FROM item WHERE n <= 9000', 'ndjson', 3000000)) }),
+is(helpers_registered_by($node, sub { is($node->safe_psql('postgres', $parts), $expected, 'an export') }), 1, 'has one helper');
+is(helpers_registered_by($node, sub { $node->safe_psql('postgres', "$alone $parts") }), 0, 'none where queries may not have workers');
+is(helpers_registered_by($node, sub { $node->safe_psql('postgres', parts_of('SELECT * FROM item WHERE n <= 9000', 'ndjson', 3000000)) }),
 	0, 'none for a small one');
-is(registered_by(sub { $node->safe_psql('postgres', parts_of('SELECT * FROM item', 'ndjson', 3000000) =~ s/true/false/r) }),
+is(helpers_registered_by($node, sub { $node->safe_psql('postgres', parts_of('SELECT * FROM item', 'ndjson', 3000000) =~ s/true/false/r) }),
 	0, 'none without compression');
 
-is(registered_by(sub {
+is(helpers_registered_by($node, sub {
 		is($node->safe_psql('postgres', "LOAD 'dataops'; SET dataops.fault = 'gzip_ring_begun:error'; $parts"), $expected,
 			'an export that fails to get its shared memory')
 	}), 0, 'works alone');
 $node->append_conf('postgresql.conf', 'max_parallel_workers = 0');
 $node->reload;
-is(registered_by(sub { is($node->safe_psql('postgres', $parts), $expected, 'an export that finds no free worker') }), 0,
+is(helpers_registered_by($node, sub { is($node->safe_psql('postgres', $parts), $expected, 'an export that finds no free worker') }), 0,
 	'works alone');
 $node->append_conf('postgresql.conf', 'max_parallel_workers = 8');
 $node->reload;
 
 my $parallel = 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;';
-is(registered_by(sub {
+is(helpers_registered_by($node, sub {
 		is($node->safe_psql('postgres', "$parallel SELECT sum(rows) FROM dataops._test_parts('SELECT * FROM item', 'ndjson', true, 3000000)"),
 			60000, 'an export of a parallel query')
 	}), 0, 'has only the workers of the query');
