@@ -56,9 +56,9 @@ typedef struct RequestLog
  * The sink.  Calls come outside of any transaction, in this order: open, then for each page
  * page_begin, record*, page_end, at last close.  A record's bytes live only during the call.
  * Pages of several shards may alternate; shard_end follows the last page of each, whether it came
- * to its end or not.  page_end() and shard_end() commit the batch when it is full (8 MB, 100 pages,
- * 10 s, many shards), with the cursors told last; close() commits what is left.  An error thrown
- * leaves nothing of the open batch behind.
+ * to its end or not.  page_end() and shard_end() commit the batch when it is full (8 MB, 16 MB as
+ * jsonb, 100 pages, 10 s, many shards), with the cursors told last; close() commits what is left.
+ * An error thrown leaves nothing of the open batch behind.
  */
 typedef struct BatchSink BatchSink;
 struct BatchSink

@@ -15,7 +15,7 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
-#define SPOOL_FIRST_SIZE	((size_t) 8 * 1024)
+#define SPOOL_FIRST_SIZE	((size_t) 8 * 1024)	/* unless more is expected */
 #define SPOOL_FILE_BUFFER	((size_t) 256 * 1024)	/* the memory that stays once there is a file */
 
 struct Spool
@@ -24,6 +24,7 @@ struct Spool
 	MemoryContextCallback release;
 	char	   *memory;			/* all bytes, or those on their way to or from the file */
 	size_t		used;
+	size_t		first_size;
 	size_t		size;			/* allocated */
 	File		file;			/* -1 while all is in memory */
 	uint64		in_file;		/* bytes written to the file */
@@ -56,6 +57,7 @@ spool_create(MemoryContext owner)
 
 	spool->owner = owner;
 	spool->file = -1;
+	spool->first_size = SPOOL_FIRST_SIZE;
 	spool->release.func = spool_release;
 	spool->release.arg = spool;
 	MemoryContextRegisterResetCallback(owner, &spool->release);
@@ -100,7 +102,7 @@ spool_to_file(Spool *spool)
 static void
 spool_grow(Spool *spool, size_t length)
 {
-	size_t		size = Max(spool->size, SPOOL_FIRST_SIZE);
+	size_t		size = Max(spool->size, spool->first_size);
 
 	while (size - spool->used < length && size < SPOOL_MEMORY)
 		size *= 2;
@@ -136,6 +138,12 @@ spool_write(Spool *spool, const char *bytes, size_t length)
 		bytes += part;
 		length -= part;
 	}
+}
+
+void
+spool_expect(Spool *spool, uint64 bytes)
+{
+	spool->first_size = Max(Min(bytes, SPOOL_MEMORY), SPOOL_FIRST_SIZE);
 }
 
 void

@@ -22,6 +22,9 @@ extern int	spool_limit_mb;
  */
 extern Spool *spool_create(MemoryContext owner);
 
+/* About so many bytes will come: memory for them is taken at once, not bit by bit. */
+extern void spool_expect(Spool *spool, uint64 bytes);
+
 /* What to do when this one meets the limit, instead of the general hint; the text must stay. */
 extern void spool_set_hint(Spool *spool, const char *hint);
 

@@ -472,3 +472,14 @@ jsonb_write(JsonbWriter *writer, const char *bytes, size_t length, Jsonb **resul
 	SET_VARSIZE(*result, writer->used);
 	return true;
 }
+
+void
+jsonb_writer_trim(JsonbWriter *writer)
+{
+	trim(writer);
+	if (writer->capacity <= KEPT_CAPACITY)
+		return;
+	pfree(writer->bytes);
+	writer->bytes = NULL;
+	writer->capacity = 0;
+}

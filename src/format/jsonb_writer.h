@@ -26,9 +26,13 @@ extern JsonbWriter *jsonb_writer_create(MemoryContext memory);
 /*
  * Writes the jsonb of "bytes", which need not be terminated nor be valid UTF-8.  True with *result
  * in the writer's memory, valid until the next call; false with *why filled.  Throws only when out
- * of memory.  Memory above a few hundred kB is given back by the next call that needs less.
+ * of memory.  Memory above a few hundred kB is given back by the next call that needs less, or by
+ * jsonb_writer_trim().
  */
 extern bool jsonb_write(JsonbWriter *writer, const char *bytes, size_t length, Jsonb **result,
 						JsonRefusal *why);
+
+/* The last result is not needed any more. */
+extern void jsonb_writer_trim(JsonbWriter *writer);
 
 #endif

@@ -6,11 +6,16 @@
  */
 #include "land/archive.h"
 
+#include "catalog/sql.h"
 #include "core/error.h"
 #include "core/fault.h"
 #include "core/uuid.h"
 #include "format/append.h"
 #include "format/json_text.h"
+
+/* What is larger, and comes faster, is worth a process that helps to compress. */
+#define HELPED_BYTES		(4 * 1024 * 1024)
+#define HELPED_BYTES_PER_S	(2 * 1024 * 1024)
 
 char *
 archive_name(const char *source, const char *env, const pg_uuid_t *batch, TimestampTz created_at)
@@ -49,7 +54,6 @@ archive_open(Store *store, MemoryContext memory)
 void
 archive_begin(Archive *archive, MemoryContext memory)
 {
-	Assert(archive->file == NULL);
 	archive->file = line_file_begin(memory);
 }
 
@@ -57,17 +61,16 @@ void
 archive_page(Archive *archive, Records *records)
 {
 	StringInfo	text = &archive->lines->lines;
-	const char *bytes;
-	size_t		length;
+	Record		record;
 
 	records_rewind(records);
-	while (records_next(records, &bytes, &length))
+	while (records_next(records, &record))
 	{
 		int			start = text->len;
 
-		append_bytes(text, bytes, length);
+		append_bytes(text, record.bytes, record.length);
 		records_release(records);
-		json_in_one_line(text->data + start, length);
+		json_in_one_line(text->data + start, record.length);
 		append_char(text, '\n');
 		line_blocks_end_line(archive->lines);
 	}
@@ -78,6 +81,21 @@ archive_finish(Archive *archive)
 {
 	line_blocks_finish(archive->lines);
 	line_file_finish(archive->file);
+}
+
+bool
+archive_needs_helper(int64 bytes, int64 usecs)
+{
+	return bytes >= HELPED_BYTES && bytes * USECS_PER_SEC >= usecs * HELPED_BYTES_PER_S;
+}
+
+void
+archive_choose_helper(Archive *archive, bool wanted)
+{
+	if (wanted)
+		line_blocks_start_helper(archive->lines, sql_run_guarded);
+	else
+		line_blocks_end_helper(archive->lines);
 }
 
 ArchiveObject

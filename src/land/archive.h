@@ -41,14 +41,24 @@ extern char *archive_name(const char *source, const char *env, const pg_uuid_t *
 /* It and a helper that it has live until "memory" is reset or deleted. */
 extern Archive *archive_open(Store *store, MemoryContext memory);
 
-/* Begins an object, whose bytes are in "memory" until it is stored. */
+/* Begins an object, in "memory" until it is stored; one without lines may be forgotten instead. */
 extern void archive_begin(Archive *archive, MemoryContext memory);
 
-/* Adds the records of a page, one line each. */
+/* Adds the records of a page, which are bytes, one line each. */
 extern void archive_page(Archive *archive, Records *records);
 
 /* The object is complete.  Waits for what is compressed by then. */
 extern void archive_finish(Archive *archive);
+
+/* Is a second process worth while where so many bytes are received in that time? */
+extern bool archive_needs_helper(int64 bytes, int64 usecs);
+
+/*
+ * Tries for a helper that compresses with us, or lets it go: it should not stand by for hours while
+ * pages trickle in.  Between archive_finish() and archive_begin(), in a transaction: what was
+ * begun and failed is rolled back.
+ */
+extern void archive_choose_helper(Archive *archive, bool wanted);
 
 /*
  * Writes the finished object, if absent.  One of the same contents is a success: an earlier

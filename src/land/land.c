@@ -2,6 +2,7 @@
  * land.c
  *	  The sink of pages: collects a batch outside of any transaction and lands it in one.
  *
+ * While pages are read, records become jsonb and lines of the archive; the transaction only writes.
  * The order is what makes landing exactly once.  An intent names the archive object and is
  * committed, durably; the object is written; one transaction then holds raw rows, page rows, batch,
  * cursors, request log and the intent's end.  Whoever dies before that commit has landed nothing:
@@ -20,25 +21,20 @@
 #include "catalog/connection.h"
 #include "catalog/landing.h"
 #include "catalog/raw_table.h"
-#include "catalog/sql.h"
 #include "catalog/txn.h"
 #include "core/copy.h"
 #include "core/fault.h"
 #include "core/uuid.h"
 #include "format/jsonb_writer.h"
 #include "land/archive.h"
-#include "land/insert.h"
-#include "land/records.h"
+#include "land/rows.h"
 #include "store/store.h"
 
 #define BATCH_BYTES		(8 * 1024 * 1024)
+#define BATCH_KEPT		(16 * 1024 * 1024)	/* many short values are short only as text */
 #define BATCH_PAGES		100
 #define BATCH_SHARDS	500
 #define BATCH_USECS		(10 * USECS_PER_SEC)
-
-/* A batch that is larger, and came faster, than that is worth a process that helps to compress. */
-#define HELPED_BYTES		(4 * 1024 * 1024)
-#define HELPED_BYTES_PER_S	(2 * 1024 * 1024)
 
 /* What the batch that lands is called. */
 typedef struct BatchName
@@ -48,18 +44,13 @@ typedef struct BatchName
 	char	   *object;			/* NULL without an archive */
 } BatchName;
 
-typedef struct LandPage
-{
-	PageRow		row;			/* first: a list of these is one of rows */
-	Records    *records;
-} LandPage;
-
 typedef struct LandBatch
 {
 	MemoryContext memory;
 	List	   *pages;			/* LandPage * */
 	int64		records;
-	int64		bytes;
+	int64		bytes;			/* received */
+	uint64		kept;			/* bytes of records as they wait */
 	TimestampTz opened_at;
 } LandBatch;
 
@@ -69,6 +60,7 @@ typedef struct LandSink
 	MemoryContext memory;
 	MemoryContext request_memory;
 	MemoryContext page_memory;	/* of the page begun; NULL between pages */
+	MemoryContext received_memory;	/* of its records as received; emptied between pages */
 	Run		   *run;
 	Step	   *step;
 	BatchSource source;
@@ -80,6 +72,9 @@ typedef struct LandSink
 	LandBatch  *batch;			/* NULL: none is open */
 	TimestampTz idle_since;		/* when the batch before had landed */
 	LandPage   *page;			/* NULL: none is begun */
+	Records    *received;		/* its records for the archive; NULL without one */
+	uint64		last_kept;		/* bytes of the last page's records */
+	uint64		last_received;
 } LandSink;
 
 /* ---- opening ---- */
@@ -167,6 +162,8 @@ open_batch(LandSink *sink)
 	sink->batch = MemoryContextAllocZero(memory, sizeof(LandBatch));
 	sink->batch->memory = memory;
 	sink->batch->opened_at = GetCurrentTimestamp();
+	if (sink->archive != NULL)
+		archive_begin(sink->archive, memory);
 }
 
 static void
@@ -183,14 +180,35 @@ land_page_begin(BatchSink *base, const PageInfo *info)
 	sink->page->row.status = info->status;
 	sink->page->row.received_at = info->received_at;
 	sink->page->row.headers = copy_jsonb(info->headers);
-	sink->page->records = records_create(sink->page_memory);
+	sink->page->records = records_create(sink->page_memory, sink->last_kept);
+	if (sink->archive != NULL)
+		sink->received = records_create(sink->received_memory, sink->last_received);
 	MemoryContextSwitchTo(previous);
 }
 
 static void
 land_record(BatchSink *base, const char *bytes, size_t length)
 {
-	records_add(((LandSink *) base)->page->records, bytes, length);
+	LandSink   *sink = (LandSink *) base;
+	Records    *records = sink->page->records;
+	JsonRefusal why;
+	Jsonb	   *value;
+
+	if (sink->archive != NULL)
+		records_add_bytes(sink->received, bytes, length);
+	if (jsonb_write(sink->writer, bytes, length, &value, &why))
+		records_add(records, value);
+	else
+		records_add_refused(records, bytes, length, &why);
+	jsonb_writer_trim(sink->writer);
+}
+
+/* What was received of the page is not needed any more. */
+static void
+forget_received(LandSink *sink)
+{
+	MemoryContextReset(sink->received_memory);
+	sink->received = NULL;
 }
 
 static void
@@ -198,6 +216,7 @@ land_page_discard(BatchSink *base)
 {
 	LandSink   *sink = (LandSink *) base;
 
+	forget_received(sink);
 	MemoryContextDelete(sink->page_memory);
 	sink->page_memory = NULL;
 	sink->page = NULL;
@@ -258,57 +277,21 @@ commit_intent(LandSink *sink, const BatchName *name)
 }
 
 /*
- * Writes the archive object of the open batch.  The intent comes when the object is ready to be
- * written: by then the commit of the batch before has reached the disk.
+ * Writes the archive object of the open batch, whose lines are on their way.  The intent comes when
+ * the object is ready to be written: by then the commit of the batch before has reached the disk.
  */
 static ArchiveObject
 archive_batch(LandSink *sink, const BatchName *name)
 {
 	MemoryContext previous = MemoryContextSwitchTo(sink->batch->memory);
 	ArchiveObject object;
-	ListCell   *cell;
 
-	archive_begin(sink->archive, sink->batch->memory);
-	foreach(cell, sink->batch->pages)
-		archive_page(sink->archive, ((LandPage *) lfirst(cell))->records);
 	archive_finish(sink->archive);
 	commit_intent(sink, name);
 	MemoryContextSwitchTo(sink->batch->memory);
 	object = archive_store(sink->archive, name->object);
 	MemoryContextSwitchTo(previous);
 	return object;
-}
-
-static void
-quarantine(LandSink *sink, BatchRow *row, QuarantinedRecord *record, const JsonRefusal *why)
-{
-	record->reason = psprintf("%s (byte %zu of the record)", why->reason, why->offset + 1);
-	record->sqlstate = unpack_sql_state(why->sqlstate);
-	landing_quarantine(sink->run, sink->step, row, record);
-	row->quarantined++;
-}
-
-static void
-insert_page(LandSink *sink, BatchRow *row, LandPage *page, RawInsert *insert)
-{
-	QuarantinedRecord record = {.page = page->row.number};
-	JsonRefusal why;
-	Jsonb	   *value;
-
-	records_rewind(page->records);
-	while (records_next(page->records, &record.raw, &record.length))
-	{
-		record.ordinal++;
-		CHECK_FOR_INTERRUPTS();
-		if (jsonb_write(sink->writer, record.raw, record.length, &value, &why))
-		{
-			records_release(page->records);
-			raw_insert_row(insert, record.page, record.ordinal, value);
-			row->records++;
-		}
-		else
-			quarantine(sink, row, &record, &why);
-	}
 }
 
 /* Rows, pages and the batch itself, in the transaction that is open. */
@@ -321,7 +304,7 @@ write_batch(LandSink *sink, BatchRow *row)
 
 	insert = raw_insert_begin(sink->source.raw_table, sink->run->owner, &row->id, row->created_at);
 	foreach(cell, batch->pages)
-		insert_page(sink, row, lfirst(cell), insert);
+		rows_insert_page(sink->run, sink->step, row, lfirst(cell), insert);
 	raw_insert_end(insert);
 	FAULT_POINT("land_after_insert");
 	landing_pages(&row->id, batch->pages);
@@ -364,28 +347,6 @@ land_rows(LandSink *sink, BatchRow *row, const BatchName *name, const ArchiveObj
 		landing_intent_done(&row->id, object->bytes, object->crc32c);
 }
 
-static bool
-comes_fast(const LandSink *sink)
-{
-	int64		bytes = sink->batch != NULL ? sink->batch->bytes : 0;
-	int64		waited = GetCurrentTimestamp() - sink->idle_since;
-
-	return bytes >= HELPED_BYTES && bytes * USECS_PER_SEC >= waited * HELPED_BYTES_PER_S;
-}
-
-/*
- * Whether the next batch is compressed with a helper: a process should not stand by for hours
- * while pages trickle in.  In the transaction that is open, because trying for it needs one.
- */
-static void
-choose_helper(LandSink *sink, bool wanted)
-{
-	if (wanted)
-		line_blocks_start_helper(sink->archive->lines, sql_run_guarded);
-	else
-		line_blocks_end_helper(sink->archive->lines);
-}
-
 /*
  * Commits the open batch, if it has records, with the cursors and the request log.  "helped": the
  * next one is worth a helper.
@@ -412,7 +373,7 @@ commit_batch(LandSink *sink, bool helped)
 		object = archive_batch(sink, &name);
 	txn_begin(sink->run);
 	if (sink->archive != NULL)
-		choose_helper(sink, helped);
+		archive_choose_helper(sink->archive, helped);
 	FAULT_POINT("land_before_insert");
 	if (has_rows)
 		land_rows(sink, &row, &name, &object);
@@ -430,6 +391,14 @@ commit_batch(LandSink *sink, bool helped)
 	MemoryContextSwitchTo(caller);
 }
 
+/* Is the batch after this one worth a helper?  It will come as this one did. */
+static bool
+is_fast(const LandSink *sink)
+{
+	return sink->batch != NULL &&
+		archive_needs_helper(sink->batch->bytes, GetCurrentTimestamp() - sink->idle_since);
+}
+
 static bool
 is_full(const LandSink *sink)
 {
@@ -438,7 +407,8 @@ is_full(const LandSink *sink)
 	if (list_length(sink->cursors) >= BATCH_SHARDS)
 		return true;
 	return batch != NULL &&
-		(batch->bytes >= BATCH_BYTES || list_length(batch->pages) >= BATCH_PAGES ||
+		(batch->bytes >= BATCH_BYTES || batch->kept >= BATCH_KEPT ||
+		 list_length(batch->pages) >= BATCH_PAGES ||
 		 GetCurrentTimestamp() - batch->opened_at >= BATCH_USECS);
 }
 
@@ -462,11 +432,19 @@ land_page_end(BatchSink *base, const CursorState *cursor, int64 body_bytes, uint
 	page->row.records = records_count(page->records);
 	sink->batch->records += page->row.records;
 	sink->batch->bytes += body_bytes;
+	sink->last_kept = records_size(page->records);
+	sink->batch->kept += sink->last_kept;
 	note_cursor(sink, cursor);
 	sink->page = NULL;
 	sink->page_memory = NULL;
+	if (sink->archive != NULL)
+	{
+		sink->last_received = records_size(sink->received);
+		archive_page(sink->archive, sink->received);
+	}
+	forget_received(sink);
 	if (is_full(sink))
-		commit_batch(sink, comes_fast(sink));
+		commit_batch(sink, is_fast(sink));
 }
 
 static void
@@ -476,7 +454,7 @@ land_shard_end(BatchSink *base, const CursorState *cursor)
 
 	note_cursor(sink, cursor);
 	if (is_full(sink))
-		commit_batch(sink, comes_fast(sink));
+		commit_batch(sink, is_fast(sink));
 }
 
 static void
@@ -495,6 +473,8 @@ land_sink(MemoryContext memory)
 
 	sink->memory = memory;
 	sink->request_memory = AllocSetContextCreate(memory, "dataops requests", ALLOCSET_SMALL_SIZES);
+	sink->received_memory = AllocSetContextCreate(memory, "dataops received",
+												  ALLOCSET_DEFAULT_SIZES);
 	sink->cursor_memory = AllocSetContextCreate(memory, "dataops cursors", ALLOCSET_SMALL_SIZES);
 	sink->base.open = land_open;
 	sink->base.log_request = land_log_request;

@@ -1,6 +1,8 @@
 /*
  * records.c
- *	  A spool of records, each behind its length.
+ *	  A spool of records, each behind a head that says what it is.
+ *
+ * Heads and records are padded, so that each lies where a jsonb may be read.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
@@ -13,6 +15,20 @@
 
 #define KEPT_BYTES	(64 * 1024)
 
+typedef enum RecordKind
+{
+	RECORD_VALUE,
+	RECORD_BYTES,
+	RECORD_REFUSED				/* a JsonRefusal, then bytes */
+} RecordKind;
+
+typedef struct RecordHead
+{
+	RecordKind	kind;
+	uint32		padding;		/* bytes behind the record */
+	uint64		length;			/* of the record, without the padding */
+} RecordHead;
+
 struct Records
 {
 	Spool	   *spool;
@@ -23,25 +39,56 @@ struct Records
 };
 
 Records *
-records_create(MemoryContext owner)
+records_create(MemoryContext owner, uint64 expected)
 {
 	MemoryContext previous = MemoryContextSwitchTo(owner);
 	Records    *records = palloc0(sizeof(Records));
 
 	records->spool = spool_create(owner);
+	spool_expect(records->spool, expected + expected / 16);
 	initStringInfo(&records->joined);
 	MemoryContextSwitchTo(previous);
 	return records;
 }
 
-void
-records_add(Records *records, const char *bytes, size_t length)
+static void
+write_head(Records *records, RecordKind kind, size_t length)
 {
-	uint64		size = length;
+	RecordHead	head = {.kind = kind, .padding = MAXALIGN(length) - length, .length = length};
 
-	spool_write(records->spool, (const char *) &size, sizeof(size));
-	spool_write(records->spool, bytes, length);
+	spool_write(records->spool, (const char *) &head, sizeof(head));
 	records->count++;
+}
+
+static void
+write_bytes(Records *records, const char *bytes, size_t length)
+{
+	static const char nothing[MAXIMUM_ALIGNOF] = {0};
+
+	spool_write(records->spool, bytes, length);
+	spool_write(records->spool, nothing, MAXALIGN(length) - length);
+}
+
+void
+records_add(Records *records, const Jsonb *value)
+{
+	write_head(records, RECORD_VALUE, VARSIZE(value));
+	write_bytes(records, (const char *) value, VARSIZE(value));
+}
+
+void
+records_add_bytes(Records *records, const char *bytes, size_t length)
+{
+	write_head(records, RECORD_BYTES, length);
+	write_bytes(records, bytes, length);
+}
+
+void
+records_add_refused(Records *records, const char *bytes, size_t length, const JsonRefusal *why)
+{
+	write_head(records, RECORD_REFUSED, length);
+	spool_write(records->spool, (const char *) why, sizeof(JsonRefusal));
+	write_bytes(records, bytes, length);
 }
 
 void
@@ -83,16 +130,28 @@ take(Records *records, size_t length, const char **bytes)
 }
 
 bool
-records_next(Records *records, const char **bytes, size_t *length)
+records_next(Records *records, Record *record)
 {
-	const char *head;
-	uint64		size;
+	const char *bytes;
+	RecordHead	head;
 
-	if (!take(records, sizeof(size), &head))
+	*record = (Record) {0};
+	if (!take(records, sizeof(head), &bytes))
 		return false;
-	memcpy(&size, head, sizeof(size));
-	*length = size;
-	return take(records, size, bytes);
+	memcpy(&head, bytes, sizeof(head));
+	if (head.kind == RECORD_REFUSED)
+	{
+		if (!take(records, sizeof(JsonRefusal), &bytes))
+			elog(ERROR, "a spool of records ends behind a head");
+		memcpy(&record->why, bytes, sizeof(JsonRefusal));
+	}
+	if (!take(records, head.length + head.padding, &bytes))
+		elog(ERROR, "a spool of records ends behind a head");
+	if (head.kind == RECORD_VALUE)
+		record->value = (Jsonb *) bytes;
+	record->bytes = bytes;
+	record->length = head.length;
+	return true;
 }
 
 void
@@ -112,4 +171,10 @@ int64
 records_count(const Records *records)
 {
 	return records->count;
+}
+
+uint64
+records_size(const Records *records)
+{
+	return spool_size(records->spool);
 }

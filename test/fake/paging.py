@@ -196,3 +196,10 @@ def in_bulk(request, reply, _state):
         reply.chunk(("[" if at == first else ",") + records)
     reply.chunk("]" if first < end else "[]")
     reply.chunk(b"")
+
+
+@route("/items/dense")
+def densely(request, reply, _state):
+    """Pages of one record of many short values, which take more room in the database: page= from 1, total=, values= (1000)."""
+    page = request.number("page", 1)
+    reply.json([] if page > request.number("total", 1) else [[1] * request.number("values", 1000)])

@@ -1,4 +1,4 @@
-# Pages of one record, of a hundred thousand and of one very long one, and sources of any number of records: all of it
+# Pages of one record, of a hundred thousand, of one very long one and of a dense one, and sources of any number of records: all of it
 # lands, and the memory of the process that lands it depends on neither.
 #
 # Copyright (c) 2026, dataops authors; PostgreSQL License
@@ -97,6 +97,17 @@ my $more = lands('more', 100000, 10000, 100, 0, $flat);
 my $many = lands('many', 1000000, 10000, 100, 0, $flat);
 
 cmp_ok($many, '<', $more + 8, 'with ten times the records, and more batches, memory stays where it is');
+
+# Short values are several times as long in the database as in the page.
+app(<<SQL);
+SELECT dataops.create_http_source('dense', 'api', '/items/dense', params => '{"total": 60, "values": 100000}', records => '\$[*]',
+    paginate => '{"type": "page", "param": "page", "limit": 1}');
+SELECT dataops.create_pipeline('dense', every => '1 day', start_at => '2026-01-01+00');
+SELECT dataops.add_fetch('dense', 'dense', archive => 'lake');
+SQL
+my $dense = land('dense');
+is(app('SELECT count(*), sum(jsonb_array_length(record)) FROM raw.dense'), '60|6000000', 'dense: records of many short values are there');
+cmp_ok($dense, '<', $flat, sprintf('dense: memory grew by %.1f MB, less than %d', $dense, $flat));
 
 # Ten million take minutes, and gigabytes of disk: by hand.
 if ($ENV{DATAOPS_TEN_MILLION})
