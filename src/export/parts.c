@@ -26,6 +26,12 @@
 #include "model/execute.h"
 
 /* The sink is called after so many bytes of lines, or so many rows. */
+/*
+ * Not larger than gzip -6 makes ordinary columns, in a third of its time.  1 takes two thirds of
+ * that for two or three percent more bytes; 5 saves a tenth of them and takes half as long again.
+ */
+#define PART_LEVEL		4
+
 #define MOVE_ON_BYTES	(64 * 1024)
 #define MOVE_ON_ROWS	16
 
@@ -231,8 +237,8 @@ parts_startup(DestReceiver *self, int operation, TupleDesc desc)
 		receiver->columns[i].nulls_pass = receiver->options->bad_value == BAD_VALUE_NULL;
 		receiver->options->choose(&receiver->columns[i], TupleDescAttr(desc, i));
 	}
-	receiver->blocks = line_blocks_create(receiver->work, receiver->options->gzip, store_block,
-										  receiver);
+	receiver->blocks = line_blocks_create(receiver->work, receiver->options->gzip ? PART_LEVEL : 0,
+										  store_block, receiver);
 	line_blocks_allow_helper(receiver->blocks, sql_run_guarded);
 	frame_init(&receiver->frame, desc->natts);
 	if (receiver->options->format == ROW_CSV)

@@ -11,16 +11,10 @@
 
 #include "core/gzip.h"
 #include "format/append.h"
-
-/*
- * A fifth of the time of gzip -6 for two or three percent more bytes of ordinary columns; what is
- * smaller for sure, 4, takes half as long again.  Larger members would save 0.1 percent.
- */
-#define MEMBER_LEVEL	1
 #define KEPT_BYTES		(4 * LINE_BLOCK_BYTES)	/* a longer line's memory is given back */
 
 LineBlocks *
-line_blocks_create(MemoryContext memory, bool gzip, GzipStore store, void *arg)
+line_blocks_create(MemoryContext memory, int level, GzipStore store, void *arg)
 {
 	MemoryContext previous = MemoryContextSwitchTo(memory);
 	LineBlocks *blocks = palloc0(sizeof(LineBlocks));
@@ -29,8 +23,9 @@ line_blocks_create(MemoryContext memory, bool gzip, GzipStore store, void *arg)
 	blocks->store = store;
 	blocks->arg = arg;
 	initStringInfo(&blocks->lines);
-	if (gzip)
-		blocks->ring = gzip_ring_create(memory, MEMBER_LEVEL, store, arg);
+	blocks->level = level;
+	if (level > 0)
+		blocks->ring = gzip_ring_create(memory, level, store, arg);
 	MemoryContextSwitchTo(previous);
 	return blocks;
 }
@@ -115,7 +110,7 @@ line_blocks_alone(const LineBlocks *blocks, const char *bytes, size_t length)
 	}
 	work = AllocSetContextCreate(CurrentMemoryContext, "dataops gzip", ALLOCSET_SMALL_SIZES);
 	room = gzip_member_bound(length);
-	alone->len = gzip_member(gzip_writer_create(work, MEMBER_LEVEL), bytes, length,
+	alone->len = gzip_member(gzip_writer_create(work, blocks->level), bytes, length,
 							 append_room(alone, room), room);
 	MemoryContextDelete(work);
 	return alone;

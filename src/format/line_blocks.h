@@ -24,10 +24,14 @@ typedef struct LineBlocks
 	GzipStore	store;
 	void	   *arg;
 	MemoryContext memory;
+	int			level;
 } LineBlocks;
 
-/* What leaves goes to "store", in order, with its number of lines as tag. */
-extern LineBlocks *line_blocks_create(MemoryContext memory, bool gzip, GzipStore store, void *arg);
+/*
+ * What leaves goes to "store", in order, with its number of lines as tag; as it is, or compressed
+ * with a "level" above 0 (libdeflate's, 1 to 12).
+ */
+extern LineBlocks *line_blocks_create(MemoryContext memory, int level, GzipStore store, void *arg);
 
 /* These let a second process compress, or end that, see gzip_ring.h; the bytes are the same. */
 extern void line_blocks_allow_helper(LineBlocks *blocks, GzipGuard guard);

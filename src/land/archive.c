@@ -13,6 +13,9 @@
 #include "format/append.h"
 #include "format/json_text.h"
 
+/* The least: objects are written while a source waits to be landed, and are read seldom. */
+#define OBJECT_LEVEL		1
+
 /* What is larger, and comes faster, is worth a process that helps to compress. */
 #define HELPED_BYTES		(4 * 1024 * 1024)
 #define HELPED_BYTES_PER_S	(2 * 1024 * 1024)
@@ -47,7 +50,7 @@ archive_open(Store *store, MemoryContext memory)
 	Archive    *archive = MemoryContextAllocZero(memory, sizeof(Archive));
 
 	archive->store = store;
-	archive->lines = line_blocks_create(memory, true, store_block, archive);
+	archive->lines = line_blocks_create(memory, OBJECT_LEVEL, store_block, archive);
 	return archive;
 }
 
