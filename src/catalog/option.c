@@ -160,17 +160,14 @@ check_url(const char *name, const char *value)
 static void
 check_choice(const char *name, const char *value, const char *const *values, int nvalues)
 {
-	const char *nearest;
-
 	for (int i = 0; i < nvalues; i++)
 		if (strcmp(value, values[i]) == 0)
 			return;
-	nearest = nearest_name(value, values, nvalues);
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("unknown value \"%s\" for option \"%s\"", error_clean(value, strlen(value), 100),
 				   name),
-			nearest ? errhint("Perhaps you meant \"%s\".", nearest) : 0);
+			errhint("Known values are %s.", values_list(values, nvalues)));
 }
 
 static void

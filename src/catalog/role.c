@@ -51,17 +51,13 @@ role_check_admin(const char *action)
 static void
 check_level(const char *level)
 {
-	const char *nearest;
-
 	for (int i = 0; i < lengthof(levels); i++)
 		if (strcmp(level, levels[i]) == 0)
 			return;
-	nearest = nearest_name(level, levels, lengthof(levels));
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("level \"%s\" does not exist", error_clean(level, strlen(level), 100)),
-			nearest ? errhint("Perhaps you meant \"%s\".", nearest) :
-			errhint("Levels are viewer, operator, developer and admin."));
+			errhint("Levels are %s.", values_list(levels, lengthof(levels))));
 }
 
 /* Makes "level" (NULL: none) the level of "role". */

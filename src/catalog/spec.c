@@ -219,19 +219,16 @@ spec_choice(Jsonb *spec, const char *key, const char *const *values, int nvalues
 			const char *missing, const char *what)
 {
 	char	   *value = spec_text(spec, key, what);
-	const char *nearest;
 
 	if (value == NULL)
 		return missing;
 	for (int i = 0; i < nvalues; i++)
 		if (strcmp(value, values[i]) == 0)
 			return values[i];
-	nearest = nearest_name(value, values, nvalues);
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("\"%s\" is not a value of \"%s\" of %s", value, key, what),
-			nearest ? errhint("Perhaps you meant \"%s\".", nearest) :
-			errhint("The first of the known values is \"%s\".", values[0]));
+			errhint("Known values are %s.", values_list(values, nvalues)));
 }
 
 void

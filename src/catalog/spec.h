@@ -33,7 +33,7 @@ extern List *spec_texts(Jsonb *spec, const char *key, const char *what);
 extern Jsonb *spec_object(Jsonb *spec, const char *key, const char *what);
 extern bool spec_has(Jsonb *spec, const char *key);
 
-/* One of "values" (nvalues of them), "missing" when absent; else 22023 naming the nearest. */
+/* One of "values" (nvalues of them), "missing" when absent; else 22023 naming them. */
 extern const char *spec_choice(Jsonb *spec, const char *key, const char *const *values, int nvalues,
 							   const char *missing, const char *what);
 

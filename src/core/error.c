@@ -6,35 +6,78 @@
  */
 #include "core/error.h"
 
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
-#include "utils/builtins.h"
-#include "utils/varlena.h"
 
 #define CODE_MAX	60
 #define WINDOW		16			/* bytes of a secret that are not shown */
+#define NAME_MAX_LENGTH	255		/* longer ones are not compared */
+
+/*
+ * How many letters must be put in, taken out, replaced or swapped with their neighbours to make
+ * one name of the other.  The server's own distance counts two for a swap, the commonest slip.
+ */
+static int
+name_distance(const char *from, const char *to)
+{
+	int			rows[3][NAME_MAX_LENGTH + 1];
+	int			length = strlen(to);
+	int		   *before = rows[0];
+	int		   *above = rows[1];
+	int		   *here = rows[2];
+
+	for (int j = 0; j <= length; j++)
+		above[j] = j;
+	for (int i = 1; from[i - 1] != '\0'; i++)
+	{
+		int		   *last = before;
+
+		here[0] = i;
+		for (int j = 1; j <= length; j++)
+		{
+			here[j] = Min(above[j], here[j - 1]) + 1;
+			here[j] = Min(here[j], above[j - 1] + (from[i - 1] != to[j - 1]));
+			if (i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1])
+				here[j] = Min(here[j], before[j - 2] + 1);
+		}
+		before = above;
+		above = here;
+		here = last;
+	}
+	return above[length];
+}
 
 const char *
 nearest_name(const char *name, const char *const *names, int nnames)
 {
 	const char *nearest = NULL;
 	int			best = 5;		/* more than four edits apart is another word */
-	size_t		length = strlen(name);
+	int			length = strlen(name);
 
-	if (length > 255)
-		return NULL;
 	for (int i = 0; i < nnames; i++)
 	{
-		int			distance = varstr_levenshtein_less_equal(name, length,
-															 names[i], strlen(names[i]),
-															 1, 1, 1, best - 1, true);
+		int			longer = Max(length, (int) strlen(names[i]));
+		int			distance = longer <= NAME_MAX_LENGTH ? name_distance(name, names[i]) : best;
 
-		if (distance < best && distance <= (int) Max(length, strlen(names[i])) / 2)
+		if (distance < best && distance <= longer / 2)
 		{
 			best = distance;
 			nearest = names[i];
 		}
 	}
 	return nearest;
+}
+
+char *
+values_list(const char *const *values, int nvalues)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < nvalues; i++)
+		appendStringInfo(&list, "%s\"%s\"", i == 0 ? "" : i < nvalues - 1 ? ", " : " and ",
+						 values[i]);
+	return list.data;
 }
 
 char *

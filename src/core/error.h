@@ -19,6 +19,9 @@
  */
 extern const char *nearest_name(const char *name, const char *const *names, int nnames);
 
+/* "a", "b" and "c", for hints that name the values there are; palloc'ed. */
+extern char *values_list(const char *const *values, int nvalues);
+
 /*
  * A copy of "text" fit for a message, log row or table: one line, at most "limit" bytes, cut at a
  * character, control characters as spaces, invalid bytes of the database's encoding as '?'.

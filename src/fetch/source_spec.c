@@ -327,18 +327,23 @@ read_status_rule(const char *key, JsonbValue *value, void *arg)
 {
 	StatusReading *reading = arg;
 	char	   *action = spec_value_text(value);
-	const char *nearest = nearest_name(action, status_action_names, status_action_count);
+	bool		known = false;
 
 	if (status_rule_parse(&reading->rules[reading->count], key, action))
+	{
 		reading->count++;
-	else
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("%s has a rule that is not understood: \"%s\": \"%s\"", reading->what,
-					   error_clean(key, strlen(key), 50), error_clean(action, strlen(action), 50)),
-				nearest != NULL ? errhint("Perhaps you meant \"%s\".", nearest) :
-				errhint("A rule is a status or a class with an action, as \"404\": \"skip\", "
-						"\"5xx\": \"retry\"."));
+		return;
+	}
+	for (int i = 0; i < status_action_count; i++)
+		known |= strcmp(action, status_action_names[i]) == 0;
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("%s has a rule that is not understood: \"%s\": \"%s\"", reading->what,
+				   error_clean(key, strlen(key), 50), error_clean(action, strlen(action), 50)),
+			known ? errhint("A rule begins with a status or a class of them, as \"404\" or "
+							"\"4xx\".") :
+			errhint("Known actions are %s.",
+					values_list(status_action_names, status_action_count)));
 }
 
 static void

@@ -6,6 +6,7 @@ CREATE SERVER api FOREIGN DATA WRAPPER dataops_http OPTIONS (url :'url');
 \echo == options that are not understood
 \set VERBOSITY default
 CREATE SERVER bad FOREIGN DATA WRAPPER dataops_http OPTIONS (urll 'https://api.example.com');
+CREATE SERVER bad FOREIGN DATA WRAPPER dataops_http OPTIONS (ulr 'https://api.example.com');
 CREATE SERVER bad FOREIGN DATA WRAPPER dataops_http;
 CREATE SERVER bad FOREIGN DATA WRAPPER dataops_http OPTIONS (url 'https://me:word@api.example.com');
 CREATE SERVER bad FOREIGN DATA WRAPPER dataops_http OPTIONS (url 'https://api.example.com/?key=x');

@@ -26,6 +26,7 @@ SELECT dataops.create_http_source('bad', 'source_api', cursor => '{"path": "$.a[
 SELECT dataops.create_http_source('bad', 'source_api', headers => '{"Authorization": "Bearer x"}');
 SELECT dataops.create_http_source('bad', 'source_api', headers => '{"X Y": "z"}');
 SELECT dataops.create_http_source('bad', 'source_api', status => '{"404": "skipp"}');
+SELECT dataops.create_http_source('bad', 'source_api', status => '{"40x": "skip"}');
 SELECT dataops.create_http_source('bad', 'source_api', retry => '{"attempts": 0}');
 SELECT dataops.create_http_source('bad', 'source_api', rate_limit => '{"per": "1 minute"}');
 SELECT dataops.create_http_source('bad', 'source_api', body => '{"a": 1}');
