@@ -84,8 +84,10 @@ accepted(Rule *rule, FuncCall *call, const char *alias)
 }
 
 /*
- * a IS NULL OR EXISTS (SELECT FROM schema.table f WHERE f.column = alias.a): the planner chooses
- * between the index of the other table and a hash of it.
+ * a IS NULL OR EXISTS (SELECT FROM (SELECT schema.table.b FROM schema.table) AS other (b)
+ * WHERE other.b = alias.a): the planner chooses between the index of the other table and a hash of
+ * it.  The other table may be named as the alias is; and an unknown column is named as it was
+ * written.
  */
 static void
 foreign_key(Rule *rule, FuncCall *call, const char *alias)
@@ -94,8 +96,8 @@ foreign_key(Rule *rule, FuncCall *call, const char *alias)
 	char	   *column = list_length(call->args) == 2 ? column_name(linitial(call->args)) : NULL;
 	ColumnRef  *other = column ? lsecond(call->args) : NULL;
 	RangeVar   *table;
+	SelectStmt *referenced;
 	SelectStmt *found;
-	Node	   *referenced;
 	SubLink    *exists;
 	NullTest   *is_null;
 
@@ -104,10 +106,10 @@ foreign_key(Rule *rule, FuncCall *call, const char *alias)
 		wrong_arguments(rule, call, usage);
 	table = makeRangeVar(strVal(linitial(other->fields)), strVal(lsecond(other->fields)),
 						 other->location);
-	table->alias = makeAlias("dataops_fk", NIL);
-	found = tree_select(NIL, (Node *) table);
-	referenced = tree_column("dataops_fk", strVal(llast(other->fields)));
-	found->whereClause = (Node *) makeSimpleA_Expr(AEXPR_OP, "=", referenced,
+	referenced = tree_select(list_make1(tree_target((Node *) other, "value")), (Node *) table);
+	found = tree_select(NIL, tree_subselect(referenced, "dataops_fk"));
+	found->whereClause = (Node *) makeSimpleA_Expr(AEXPR_OP, "=",
+												   tree_column("dataops_fk", "value"),
 												   tree_column(alias, column), call->location);
 	exists = makeNode(SubLink);
 	exists->subLinkType = EXISTS_SUBLINK;

@@ -23,6 +23,9 @@ SELECT dataops.add_check('ck', 'ck.dst', 'row_number() OVER () > 1');
 SELECT dataops.add_check('ck', 'ck.dst', 'not_nul(v)');
 SELECT dataops.add_check('ck', 'ck.dst', 'not_null()');
 SELECT dataops.add_check('ck', 'ck.dst', 'fk(kind, name)');
+SELECT dataops.add_check('ck', 'ck.dst', 'fk(kind, ck.kind.nam)');
+SELECT dataops.add_check('ck', 'ck.dst', 'fk(kind, ck.kinds.name)');
+SELECT dataops.add_check('ck', 'ck.dst', 'fk(knd, ck.kind.name)');
 SELECT dataops.add_check('ck', 'ck.dst', 'is_unique(v + 1)');
 SELECT dataops.add_check('ck', 'ck.dst', 'is_unique(vv)');
 SELECT dataops.add_check('ck', 'ck.dst', 'no_gaps(t)');
@@ -35,10 +38,13 @@ SELECT dataops.add_check('ck', 'ck.dst', 'v > 0', filter => 'max(v) > 0');
 SELECT dataops.add_check('ck', 'ck.dst', 'v > 0', name => 'Not a name');
 SELECT count(*) FROM dataops.deployment WHERE pipeline = 'ck' AND kind = 'check';
 
--- all kinds, counted only
+-- all kinds, counted only; also of a table that is called as the target is
+CREATE SCHEMA ck_other;
+CREATE TABLE ck_other.dst (id int);
+INSERT INTO ck_other.dst VALUES (1), (2), (NULL);
 SELECT dataops.add_checks('ck', 'ck.dst', 'log', 'v > 0', 'not_null(v, kind)', 'accepted(kind, ''a'', ''b'')', 'fk(kind, ck.kind.name)', 'is_unique(id)',
     'is_unique(id, t)', 'no_gaps(t, every => ''15 minutes'')', 'no_gaps(t, ''15 minutes'', by => (kind))', 'fresh(t, ''1 hour'')', 'has_columns(id, w)', 'count(*) > 10', 'sum(v) = 13',
-    'max(v) > NULL', 'v > (SELECT avg(v) FROM ck.src)', 'dst.id = id');
+    'fk(id, ck_other.dst.id)', 'max(v) > NULL', 'v > (SELECT avg(v) FROM ck.src)', 'dst.id = id');
 SELECT dataops.add_check('ck', 'ck.dst', 'v / (id - 1) > 0', on_fail => 'log', filter => 'id <> 1', name => 'filtered');
 SELECT dataops.add_check('ck', 'ck.dst', 'count(*) = 2', on_fail => 'log', filter => 'id = 3', name => 'filtered_table');
 SELECT step, outcome, rows_out, quarantined, error FROM dataops._test_targets('ck', '-infinity', 'infinity');
