@@ -166,6 +166,26 @@ spec_interval(Jsonb *spec, const char *key, const char *what)
 		DatumGetIntervalP(read_with_context(interval_in, text, key, what));
 }
 
+Interval *
+spec_interval_from(Jsonb *spec, const char *key, IntervalBound bound, const char *what)
+{
+	Interval   *interval = spec_interval(spec, key, what);
+
+	if (interval == NULL)
+		return NULL;
+	if (interval->month < 0 || interval->day < 0 || interval->time < 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("\"%s\" of %s is negative", key, what));
+	if (bound == INTERVAL_POSITIVE &&
+		interval->month == 0 && interval->day == 0 && interval->time == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("\"%s\" of %s is zero", key, what),
+				errhint("Leave it out, or give a positive interval."));
+	return interval;
+}
+
 TimestampTz
 spec_timestamptz(Jsonb *spec, const char *key, TimestampTz missing, const char *what)
 {

@@ -28,6 +28,17 @@ extern double spec_number(Jsonb *spec, const char *key, double missing, const ch
 extern Interval *spec_interval(Jsonb *spec, const char *key, const char *what);
 extern TimestampTz spec_timestamptz(Jsonb *spec, const char *key, TimestampTz missing,
 									const char *what);
+
+/* As spec_interval(); 22023 when a field of it is negative, or all of them are zero. */
+typedef enum IntervalBound
+{
+	INTERVAL_NOT_NEGATIVE,
+	INTERVAL_POSITIVE
+} IntervalBound;
+
+extern Interval *spec_interval_from(Jsonb *spec, const char *key, IntervalBound bound,
+									const char *what);
+
 /* An array of strings, as List of char *. */
 extern List *spec_texts(Jsonb *spec, const char *key, const char *what);
 extern Jsonb *spec_object(Jsonb *spec, const char *key, const char *what);

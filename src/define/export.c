@@ -84,6 +84,27 @@ with_derived(Jsonb *spec, List *inputs)
 	return sql_jsonb(sql_run_own(sql, &args), 0, 1);
 }
 
+/* Readers tell by a file's name whether it is compressed. */
+static void
+check_ending(const ExportSpec *export)
+{
+	size_t		length = strlen(export->path);
+	bool		named = length >= 3 && pg_strcasecmp(export->path + length - 3, ".gz") == 0;
+
+	if (named && !export->gzip)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("path \"%s\" ends in \".gz\", and the files are not compressed",
+					   export->path),
+				errhint("Take .gz off, or say compression => 'gzip'."));
+	if (!named && export->gzip)
+		ereport(WARNING,
+				errmsg("path \"%s\" does not end in \".gz\", and the files are compressed",
+					   export->path),
+				errdetail("Readers that go by the name take them for plain text."),
+				errhint("Put .gz behind it, or say compression => 'none'."));
+}
+
 Jsonb *
 export_define(Definition *pipeline, const char *name, Jsonb *spec)
 {
@@ -94,6 +115,7 @@ export_define(Definition *pipeline, const char *name, Jsonb *spec)
 
 	spec_check_keys(spec, export_keys, lengthof(export_keys), psprintf("step \"%s\"", name));
 	path_check(export->path, relation->schemaname, relation->relname);
+	check_ending(export);
 	before = sql_become_owner(pipeline->owner, model_search_path(), "UTC");
 	inputs = delivered_inputs(export->relation);
 	if (export->changed)

@@ -50,6 +50,19 @@ pipeline_to_change(const char *pipeline, const char *env)
 
 /* ---- pipelines ---- */
 
+/* start_at and delay also bound the one range of a pipeline without intervals; this does not. */
+static void
+check_catchup(const PipelineTimes *times, const char *what)
+{
+	if (times->every == NULL && strcmp(times->catchup, "merged") != 0)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("\"catchup\" of %s has no effect without \"every\"", what),
+				errdetail("Without \"every\" there are no intervals that could be missing: a run "
+						  "is about the time since the last one."),
+				errhint("Give every, as every => '1 hour', or leave catchup out."));
+}
+
 static void
 check_pipeline_spec(Jsonb *spec, const char *what)
 {
@@ -65,9 +78,10 @@ check_pipeline_spec(Jsonb *spec, const char *what)
 
 	spec_check_keys(spec, keys, lengthof(keys), what);
 	plan_times(spec, what, &times);
+	check_catchup(&times, what);
 	spec_choice(spec, "if_running", running, lengthof(running), "skip", what);
 	spec_choice(spec, "on_failure", failure, lengthof(failure), "continue", what);
-	spec_interval(spec, "due_within", what);
+	spec_interval_from(spec, "due_within", INTERVAL_POSITIVE, what);
 	calendar_next(schedule ? schedule : "* * * * *", timezone ? timezone : "UTC",
 				  GetCurrentTimestamp());
 }
@@ -187,9 +201,9 @@ check_retry(const char *name, Jsonb *spec)
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"attempts\" of %s is less than 1", what));
-	spec_interval(retry, "delay", what);
-	spec_interval(retry, "max_delay", what);
-	spec_interval(spec, "timeout", psprintf("step \"%s\"", name));
+	spec_interval_from(retry, "delay", INTERVAL_NOT_NEGATIVE, what);
+	spec_interval_from(retry, "max_delay", INTERVAL_NOT_NEGATIVE, what);
+	spec_interval_from(spec, "timeout", INTERVAL_POSITIVE, psprintf("step \"%s\"", name));
 }
 
 /* What the file of the kind makes of the spec: validated, with what it derived from it. */

@@ -121,6 +121,16 @@ read_window(Jsonb *spec, PagingSpec *paging, const char *what)
 		paging->limit_param = pstrdup("limit");
 }
 
+/* How many records a full page has, where that may be left out. */
+static void
+read_limit(Jsonb *spec, PagingSpec *paging, const char *what)
+{
+	paging->limit = spec_integer(spec, "limit", 0, what);
+	paging->limit_param = spec_text(spec, "limit_param", what);
+	if (paging->limit < (paging->limit_param != NULL || spec_has(spec, "limit")))
+		refuse_value("limit", what, "the number of records of a full page, from 1");
+}
+
 static void
 read_page(Jsonb *spec, PagingSpec *paging, const char *what)
 {
@@ -132,10 +142,7 @@ read_page(Jsonb *spec, PagingSpec *paging, const char *what)
 	paging->param = spec_text(spec, "param", what);
 	paging->param = paging->param != NULL ? paging->param : pstrdup("page");
 	paging->first = spec_integer(spec, "first", 1, what);
-	paging->limit = spec_integer(spec, "limit", 0, what);
-	paging->limit_param = spec_text(spec, "limit_param", what);
-	if (paging->limit < 0 || (paging->limit_param != NULL && paging->limit == 0))
-		refuse_value("limit", what, "the number of records of a full page, from 1");
+	read_limit(spec, paging, what);
 }
 
 static void
@@ -164,8 +171,7 @@ read_token(Jsonb *spec, PagingSpec *paging, const char *what)
 	spec_check_keys(spec, keys, lengthof(keys), what);
 	paging->param = spec_text_required(spec, "param", what);
 	paging->path = read_member_path(spec, "path", NULL, what);
-	paging->limit = spec_integer(spec, "limit", 0, what);
-	paging->limit_param = spec_text(spec, "limit_param", what);
+	read_limit(spec, paging, what);
 }
 
 static void
@@ -252,7 +258,7 @@ read_watermark(SourceSpec *source, Jsonb *spec)
 		if (strcmp(type, types[i]) == 0)
 			watermark->type = WATERMARK_NUMBER + i;
 	watermark->format = read_format(cursor, "format", NULL, what);
-	watermark->lookback = spec_interval(cursor, "lookback", what);
+	watermark->lookback = spec_interval_from(cursor, "lookback", INTERVAL_NOT_NEGATIVE, what);
 	if (watermark->lookback != NULL && watermark->type == WATERMARK_TEXT)
 		refuse_value("lookback", what, "left out for a cursor of type text");
 	watermark->initial = spec_text(cursor, "initial", what);

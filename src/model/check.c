@@ -108,7 +108,7 @@ read_threshold(Jsonb *spec, const char *key, const char *what)
 		return threshold;
 	fields = sscanf(text, " %2[>=] %lf %n%1[%%] %n", operator, &threshold.bound, &used, percent,
 					&used);
-	if (fields < 2 || text[used] != '\0' || threshold.bound < 0 ||
+	if (fields < 2 || text[used] != '\0' || !(threshold.bound >= 0) ||
 		(strcmp(operator, ">") != 0 && strcmp(operator, ">=") != 0))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -117,6 +117,12 @@ read_threshold(Jsonb *spec, const char *key, const char *what)
 	threshold.given = true;
 	threshold.or_equal = operator[1] == '=';
 	threshold.is_share = percent[0] == '%';
+	if (threshold.is_share &&
+		(threshold.bound > 100 || (threshold.bound == 100 && !threshold.or_equal)))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("\"%s\" of %s can never be reached: \"%s\"", key, what, text),
+				errhint("All rows are '>= 100%%'."));
 	return threshold;
 }
 

@@ -74,7 +74,7 @@ model_spec_read(Jsonb *spec)
 	model->key = spec_texts(spec, "key", model->what);
 	model->time_column = spec_text(spec, "time_column", model->what);
 	model->grain = spec_interval(spec, "grain", model->what);
-	model->lookback = spec_interval(spec, "lookback", model->what);
+	model->lookback = spec_interval_from(spec, "lookback", INTERVAL_NOT_NEGATIVE, model->what);
 	check_grain(model);
 	check_combination(model);
 	derived = spec_object(spec, "derived", model->what);

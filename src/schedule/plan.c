@@ -19,37 +19,21 @@
 
 /* ---- time ---- */
 
-static bool
-interval_is_positive(const Interval *interval)
-{
-	return interval->month >= 0 && interval->day >= 0 && interval->time >= 0 &&
-		(interval->month > 0 || interval->day > 0 || interval->time > 0);
-}
-
 void
 plan_times(Jsonb *spec, const char *what, PipelineTimes *times)
 {
 	static const char *const catchups[] = {"merged", "each", "none"};
 
-	times->every = spec_interval(spec, "every", what);
-	times->delay = spec_interval(spec, "delay", what);
+	times->every = spec_interval_from(spec, "every", INTERVAL_POSITIVE, what);
+	times->delay = spec_interval_from(spec, "delay", INTERVAL_NOT_NEGATIVE, what);
 	times->start_at = spec_timestamptz(spec, "start_at", DT_NOBEGIN, what);
 	times->catchup = spec_choice(spec, "catchup", catchups, lengthof(catchups), "merged", what);
-	if (times->every && !interval_is_positive(times->every))
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("\"every\" of %s is not a positive interval", what));
 	if (times->every && times->every->month != 0 &&
 		(times->every->day != 0 || times->every->time != 0))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("\"every\" of %s mixes months with days or hours", what),
 				errhint("Use whole months or years, or days and smaller units."));
-	if (times->delay &&
-		(times->delay->month < 0 || times->delay->day < 0 || times->delay->time < 0))
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("\"delay\" of %s is negative", what));
 }
 
 /* Days and months are those of UTC, whatever the session's time zone: intervals are kept in UTC. */

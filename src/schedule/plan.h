@@ -18,7 +18,10 @@ typedef struct PipelineTimes
 	const char *catchup;		/* merged, each, none */
 } PipelineTimes;
 
-/* Reads and validates them: 22023 for an interval that is not positive or mixes months and days. */
+/*
+ * Reads and validates them: 22023 for what is negative, and for an "every" that is zero or mixes
+ * months and days.
+ */
 extern void plan_times(Jsonb *spec, const char *what, PipelineTimes *times);
 
 /*

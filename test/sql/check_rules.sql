@@ -34,6 +34,8 @@ SELECT dataops.add_check('ck', 'ck.dst', 'count(*) > 0', on_fail => 'quarantine'
 SELECT dataops.add_check('ck', 'ck.dst', 'v > 0', scope => 'all', on_fail => 'quarantine');
 SELECT dataops.add_check('ck', 'ck.dst', 'v > 0', on_fail => 'quarantin');
 SELECT dataops.add_check('ck', 'ck.dst', 'v > 0', error_if => 'more than 5');
+SELECT dataops.add_check('ck', 'ck.dst', 'v > 0', error_if => '> 200%');
+SELECT dataops.add_check('ck', 'ck.dst', 'v > 0', warn_if => '> 100%');
 SELECT dataops.add_check('ck', 'ck.dst', 'v > 0', filter => 'max(v) > 0');
 SELECT dataops.add_check('ck', 'ck.dst', 'v > 0', name => 'Not a name');
 SELECT count(*) FROM dataops.deployment WHERE pipeline = 'ck' AND kind = 'check';

@@ -37,6 +37,7 @@ SELECT dataops.add_export('ex', 'ex.orders', 'ex_lake', path => '{schema}/{table
 SELECT dataops.add_export('ex', 'ex.orders', 'ex_lake', path => '{schema}/{table}/{run}/orders.gz');
 SELECT dataops.add_export('ex', 'ex.orders', 'ex_lake', path => '{run}/{part}/orders.gz');
 SELECT dataops.add_export('ex', 'ex.orders', 'ex_lake', path => '../{run}/{part}');
+SELECT dataops.add_export('ex', 'ex.orders', 'ex_lake', path => '{run}/{part}.ndjson.gz', compression => 'none');
 SELECT dataops.add_export('ex', 'ex.orders', 'ex_lake', after => '{nothing}');
 SELECT dataops.add_export('ex', 'ex.orders', 'ex_lake', name => 'Upper');
 SELECT dataops._add_step('ex', 'x', '{"kind": "export", "relation": "ex.orders", "server": "ex_lake", "row": "all"}');
@@ -58,6 +59,9 @@ SELECT dataops.add_export('ex', 'ex.out', 'ex_lake');
 SELECT dataops.add_model('ex', 'ex.out_view', 'SELECT a FROM ex.out', strategy => 'view');
 SELECT dataops.add_export('ex', 'ex.out_view', 'ex_lake', rows => 'all');
 SELECT "position", step, kind, target, after FROM dataops.plan('ex');
+-- a name that does not tell what the file is
+SELECT dataops.add_export('ex', 'ex.orders', 'ex_lake', path => '{run}/{part}.ndjson', name => 'plain_name');
+SELECT dataops.drop_step('ex', 'plain_name');
 SELECT dataops.drop_step('ex', 'fill');
 SELECT dataops.drop_step('ex', 'ex.out_view@ex_lake'), dataops.drop_step('ex', 'ex.out@ex_lake'), dataops.drop_step('ex', 'kept'), dataops.drop_step('ex', 'ex.out_view'), dataops.drop_step('ex', 'ex.out'), dataops.drop_step('ex', 'fill');
 

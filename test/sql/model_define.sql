@@ -41,6 +41,12 @@ SELECT dataops.add_model('md', 'md_out.a', 'SELECT 1 AS a', strategy => 'partiti
 SELECT dataops.add_model('md', 'md_out.a', 'SELECT now() AS a', strategy => 'partition', time_column => 'a', grain => '1 day 2 hours');
 SELECT dataops.add_model('md', 'md_out.a', 'SELECT now() AS a', time_column => 'a', grain => '1 day');
 SELECT dataops.add_model('md', 'md_out.a', $$SELECT a.record, b.record AS other FROM dataops.records('md_feed') a JOIN dataops.records('md_other') b USING (page)$$, strategy => 'append');
+SELECT dataops.add_model('md', 'md_out.a', 'SELECT 1 AS a', strategy => 'incremental');
+SELECT dataops.add_model('md', 'md_out.a', 'SELECT 1 AS a', timeout => '-1 minute');
+SELECT dataops.add_model('md', 'md_out.a', 'SELECT 1 AS a', timeout => '0 seconds');
+SELECT dataops.add_model('md', 'md_out.a', 'SELECT 1 AS a', retry => '{"delay": "-1 second"}');
+SELECT dataops.add_model('md', 'md_out.a', 'SELECT 1 AS a', retry => '{"max_delay": "1 day -1 hour"}');
+SELECT dataops.add_model('md', 'md_out.a', 'SELECT now() AS a', strategy => 'partition', time_column => 'a', lookback => '-1 day');
 SELECT dataops.add_model('nope', 'md_out.a', 'SELECT 1 AS a');
 SELECT count(*) FROM pg_namespace WHERE nspname = 'md_out';
 

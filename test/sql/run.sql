@@ -169,6 +169,9 @@ SELECT dataops.create_pipeline('bad', every => '-1 day');
 SELECT dataops.create_pipeline('bad', every => '1 month 1 day');
 SELECT dataops.create_pipeline('bad', delay => '-1 day');
 SELECT dataops.create_pipeline('bad', catchup => 'sometimes');
+SELECT dataops.create_pipeline('bad', catchup => 'each');
+SELECT dataops.create_pipeline('bad', every => '0');
+SELECT dataops.create_pipeline('bad', due_within => '-1 day');
 SELECT dataops.create_pipeline('bad', if_running => 'crash');
 SELECT dataops.create_pipeline('bad', on_failure => 'shrug');
 -- without "every": from the end of the last one, whatever was done in the future
@@ -178,6 +181,11 @@ CALL dataops.run('plain', from_ts => '2024-01-01', to_ts => '2200-01-01');
 CALL dataops.run('plain');
 CALL dataops.run('plain');
 SELECT isfinite(from_ts) AS begins, lag(to_ts) OVER () = from_ts AS follows, to_ts > from_ts AS holds_time FROM run.ranges('plain');
+-- start_at and delay bound that, too
+SELECT dataops.create_pipeline('bounded', start_at => '2024-01-01', delay => '1 day');
+SELECT dataops.add_sql('bounded', 'only', 'SELECT 1');
+CALL dataops.run('bounded');
+SELECT from_ts, to_ts < now() - interval '23 hours' AS delayed FROM run.ranges('bounded');
 
 -- A dropped pipeline's intervals are forgotten with it.
 SELECT dataops.drop_pipeline('none');

@@ -20,9 +20,12 @@ SELECT dataops.create_http_source('bad', 'source_api', params => '{"a": {"b": 1}
 SELECT dataops.create_http_source('bad', 'source_api', records => '$.data[0]');
 SELECT dataops.create_http_source('bad', 'source_api', paginate => '{"type": "pages"}');
 SELECT dataops.create_http_source('bad', 'source_api', paginate => '{"type": "page", "paramm": "p"}');
+SELECT dataops.create_http_source('bad', 'source_api', paginate => '{"type": "page", "limit": 0}');
+SELECT dataops.create_http_source('bad', 'source_api', paginate => '{"type": "cursor", "param": "c", "path": "$.next", "limit": -1}');
 SELECT dataops.create_http_source('bad', 'source_api', paginate => '{"type": "window", "start": "s", "end": "e", "limit": 10}');
 SELECT dataops.create_http_source('bad', 'source_api', paginate => '{"type": "cursor", "param": "c", "path": "next"}');
 SELECT dataops.create_http_source('bad', 'source_api', cursor => '{"path": "$.a[b]"}');
+SELECT dataops.create_http_source('bad', 'source_api', cursor => '{"path": "$.a", "lookback": "-1 hour"}');
 SELECT dataops.create_http_source('bad', 'source_api', headers => '{"Authorization": "Bearer x"}');
 SELECT dataops.create_http_source('bad', 'source_api', headers => '{"X Y": "z"}');
 SELECT dataops.create_http_source('bad', 'source_api', status => '{"404": "skipp"}');
@@ -84,6 +87,8 @@ SELECT dataops.add_fetch('source_pipeline', 'source_link', archive => 'source_ap
 SELECT dataops.add_fetch('source_pipeline', 'source_lnk');
 SELECT dataops.add_fetch('source_pipeline', 'source_link');
 SELECT dataops.add_fetch('source_second', 'source_link');
+SELECT dataops.add_fetch('source_second', 'source_html', timeout => '-2 seconds');
+SELECT dataops.add_fetch('source_second', 'source_html', timeout => '0');
 SELECT dataops.drop_source('source_link');
 SELECT dataops.drop_pipeline('source_pipeline'), dataops.drop_pipeline('source_second');
 SELECT dataops.drop_source('source_link'), dataops.drop_source('source_html'), dataops.drop_source('source_items');
