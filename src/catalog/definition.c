@@ -96,6 +96,33 @@ definition_list(DefinitionKind kind, const char *pipeline, const char *env)
 	return definitions_from_rows(sql_run_own(sql, &args));
 }
 
+List *
+definition_writers(const char *table, const char *env)
+{
+	static const char sql[] = CURRENT_COLUMNS
+		"WHERE p.kind = 'step' AND p.env = $2 AND d.spec->>'kind' = 'model' "
+		"AND d.spec->>'target' = $1 ORDER BY p.pipeline, p.object";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, table);
+	sql_add_text(&args, env);
+	return definitions_from_rows(sql_run_own(sql, &args));
+}
+
+bool
+definition_made(const char *table, const char *pipeline)
+{
+	static const char sql[] =
+		"SELECT EXISTS (SELECT FROM dataops.definition WHERE kind = 'step' "
+		" AND pipeline = coalesce($2, pipeline) AND spec->>'target' = $1 "
+		" AND spec->'derived' @> '{\"made\": true}')";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, table);
+	sql_add_text(&args, pipeline);
+	return sql_bool(sql_run_own(sql, &args), 0, 1);
+}
+
 /* The object of that kind whose name is nearest, among those whose owner's rights the user has. */
 static const char *
 nearest_object(DefinitionKind kind, const char *pipeline, const char *object, const char *env)
@@ -247,6 +274,12 @@ definition_check_level(Oid owner, const char *level, const char *kind, const cha
 {
 	if (!has_privs_of_role(GetUserId(), owner) && !role_has_level(GetUserId(), level))
 		refuse_access(owner, kind, name);
+}
+
+bool
+definition_in_sight(Oid owner)
+{
+	return has_privs_of_role(GetUserId(), owner) || role_has_level(GetUserId(), "operator");
 }
 
 void

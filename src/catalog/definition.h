@@ -58,6 +58,15 @@ extern List *definition_by_ids(List *ids);
 extern List *definition_list(DefinitionKind kind, const char *pipeline, const char *env);
 
 /*
+ * All current models that write "table", of all pipelines in "env", by pipeline and name: List of
+ * Definition *.
+ */
+extern List *definition_writers(const char *table, const char *env);
+
+/* Did a model of "pipeline" (NULL: of any), in whatever version of it, make "table"? */
+extern bool definition_made(const char *table, const char *pipeline);
+
+/*
  * Stores "spec" as the current version: a new version only when it differs from the current one.
  * Returns the definition.  The caller has validated the spec and the right to change the object.
  */
@@ -77,6 +86,9 @@ extern void definition_check_right(Oid owner, const char *kind, const char *name
 /* As definition_check_right(), but "level" is enough as well (role_has_level). */
 extern void definition_check_level(Oid owner, const char *level, const char *kind,
 								   const char *name);
+
+/* May the current user know of what belongs to "owner"?  As the views for operators decide. */
+extern bool definition_in_sight(Oid owner);
 
 /*
  * Has "role" been given "level" or admin by grant_role(), itself or through a membership?

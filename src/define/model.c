@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -55,13 +56,11 @@ model_of_target(Definition *pipeline, const char *target, const char *env)
 {
 	ListCell   *cell;
 
-	foreach(cell, definition_list(DEFINITION_STEP, pipeline->object, env))
+	foreach(cell, definition_writers(target, env))
 	{
 		Definition *step = lfirst(cell);
-		char	   *kind = spec_text(step->spec, "kind", "a step");
-		char	   *written = spec_text(step->spec, "target", "a step");
 
-		if (kind && strcmp(kind, "model") == 0 && written && strcmp(written, target) == 0)
+		if (strcmp(step->pipeline, pipeline->object) == 0)
 			return step;
 	}
 	return NULL;
@@ -73,18 +72,89 @@ model_rows(const char *query, const char *alias)
 	return tree_subselect(model_parse(query, NIL)->select, alias);
 }
 
+/* ---- the target ---- */
+
+/* What lies in the schema of the raw tables counts as records of a source. */
+static void
+refuse_raw_table(const ModelSpec *model, const char *env)
+{
+	RangeVar   *target = tree_relation(model->target);
+	bool		of_source;
+
+	if (strcmp(target->schemaname, RAW_SCHEMA) != 0)
+		return;
+	of_source = definition_find(DEFINITION_SOURCE, "", target->relname, env) != NULL;
+	ereport(ERROR,
+			errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			of_source ?
+			errmsg("\"%s\" is the raw table of source \"%s\"", model->target, target->relname) :
+			errmsg("\"%s\" is in the schema of the raw tables of sources", model->target),
+			of_source ?
+			errhint("Choose another target; a model reads the records by dataops.records('%s').",
+					target->relname) :
+			errhint("Choose another target, as staging.%s.", target->relname));
+}
+
+/* Whose model could not write the table anyway shall not keep others from it. */
+static bool
+may_write(Oid role, const char *target)
+{
+	RangeVar   *name = tree_relation(target);
+	Oid			schema = get_namespace_oid(name->schemaname, true);
+	Oid			table = OidIsValid(schema) ? get_relname_relid(name->relname, schema) : InvalidOid;
+
+	return !OidIsValid(table) || pg_class_aclcheck(table, role, ACL_INSERT) == ACLCHECK_OK;
+}
+
+/* Of one pipeline, one model writes a table; of several, those that all only add to it. */
 static void
 refuse_second_writer(Definition *pipeline, const char *name, const ModelSpec *model,
 					 const char *env)
 {
-	Definition *other = model_of_target(pipeline, model->target, env);
+	ListCell   *cell;
 
-	if (other != NULL && strcmp(other->object, name) != 0)
+	foreach(cell, definition_writers(model->target, env))
+	{
+		Definition *other = lfirst(cell);
+		bool		same_pipeline = strcmp(other->pipeline, pipeline->object) == 0;
+
+		if (same_pipeline ? strcmp(other->object, name) == 0 :
+			!may_write(other->owner, model->target) ||
+			(model_is_incremental(model) && model_is_incremental(model_spec_read(other->spec))))
+			continue;
 		ereport(ERROR,
 				errcode(ERRCODE_DUPLICATE_OBJECT),
-				errmsg("step \"%s\" of pipeline \"%s\" writes table \"%s\" already", other->object,
-					   pipeline->object, model->target),
-				errhint("Give both models one name to replace it, or join them with UNION ALL."));
+				definition_in_sight(other->owner) ?
+				errmsg("step \"%s\" of pipeline \"%s\" writes table \"%s\" already",
+					   other->object, other->pipeline, model->target) :
+				errmsg("a step of another role's pipeline writes table \"%s\" already",
+					   model->target),
+				same_pipeline ?
+				errhint("Give both models one name to replace it, or join them with UNION ALL.") :
+				errhint("Choose another target. Pipelines write one table together only where all "
+						"of them append or merge."));
+	}
+}
+
+static bool
+replaces_rows(const ModelSpec *model)
+{
+	return model->strategy == STRATEGY_TABLE || model->strategy == STRATEGY_PARTITION;
+}
+
+/* Called with the owner's rights.  Once a version that replaces them was accepted, it is known. */
+static void
+warn_of_foreign_rows(const ModelSpec *model, Definition *former)
+{
+	if (!replaces_rows(model) || (former != NULL && replaces_rows(model_spec_read(former->spec))) ||
+		definition_made(model->target, NULL) || !table_has_rows(tree_relation(model->target)))
+		return;
+	ereport(WARNING,
+			errmsg("table \"%s\" has rows that no model made, and they will be replaced",
+				   model->target),
+			errdetail(model->strategy == STRATEGY_TABLE ? "The next run replaces all of them." :
+					  "Each run replaces those of the times that it is about."),
+			errhint("To keep them choose another target, or strategy => 'append' or 'merge'."));
 }
 
 /* ---- the query ---- */
@@ -220,13 +290,14 @@ check_sources(const ModelSpec *model, ModelTree *tree, const char *env)
 }
 
 static Jsonb *
-with_derived(Jsonb *spec, const ModelSpec *model, List *columns, bool is_volatile)
+with_derived(Jsonb *spec, const ModelSpec *model, List *columns, bool is_volatile, bool made)
 {
 	static const char sql[] =
 		"SELECT ($1 - 'derived') || jsonb_build_object('target', $2, 'derived', "
 		" jsonb_strip_nulls(jsonb_build_object('inputs', coalesce(to_jsonb($3::text[]), '[]'), "
 		"  'search_path', $4::text, 'time_column', $5::text, "
-		"  'columns', jsonb_object($6::text[], $7::text[]), 'volatile', $8::boolean)))";
+		"  'columns', jsonb_object($6::text[], $7::text[]), 'volatile', $8::boolean, "
+		"  'made', nullif($9, false))))";
 	SqlArgs		args = {0};
 	List	   *names = NIL;
 	List	   *types = NIL;
@@ -247,20 +318,27 @@ with_derived(Jsonb *spec, const ModelSpec *model, List *columns, bool is_volatil
 	sql_add_texts(&args, names);
 	sql_add_texts(&args, types);
 	sql_add_bool(&args, is_volatile);
+	sql_add_bool(&args, made);
 	return sql_jsonb(sql_run_own(sql, &args), 0, 1);
 }
 
-/* What the former version of the step made: name → type; NULL when it had another target. */
-static Jsonb *
-former_columns(Definition *pipeline, const char *name, const ModelSpec *model, const char *env)
+/* The current version of the step, NULL when it has another target. */
+static Definition *
+former_version(Definition *pipeline, const char *name, const ModelSpec *model, const char *env)
 {
 	Definition *former = definition_find(DEFINITION_STEP, pipeline->object, name, env);
 	char	   *target = former ? spec_text(former->spec, "target", "a step") : NULL;
-	Jsonb	   *derived;
 
-	if (target == NULL || strcmp(target, model->target) != 0)
-		return NULL;
-	derived = spec_object(former->spec, "derived", "a step");
+	return target != NULL && strcmp(target, model->target) == 0 &&
+		strcmp(spec_text_required(former->spec, "kind", "a step"), "model") == 0 ? former : NULL;
+}
+
+/* What it made: name → type. */
+static Jsonb *
+former_columns(Definition *former)
+{
+	Jsonb	   *derived = former ? spec_object(former->spec, "derived", "a step") : NULL;
+
 	return derived ? spec_object(derived, "columns", "a step") : NULL;
 }
 
@@ -276,7 +354,7 @@ drop_gate(Definition *pipeline, const char *name, const char *target, const char
 }
 
 static TableChange
-ensure_target(const ModelSpec *model, List *columns, Jsonb *former)
+ensure_target(const ModelSpec *model, List *columns, Definition *former, bool made)
 {
 	TargetTable target = {
 		.name = tree_relation(model->target),
@@ -285,7 +363,12 @@ ensure_target(const ModelSpec *model, List *columns, Jsonb *former)
 		.key = model->key,
 		.merged = model->strategy == STRATEGY_MERGE,
 		.indexed = model->strategy == STRATEGY_PARTITION ? model->time_column : NULL,
-		.former = former
+		.former = former_columns(former),
+		.way_out = made ?
+			psprintf("Alter the table yourself, or start afresh: "
+					 "SELECT dataops.drop_step(…), DROP TABLE %s.", model->target) :
+			"No step of this pipeline made the table. Choose another target, or alter the table "
+			"yourself."
 	};
 
 	return table_ensure(&target);
@@ -296,7 +379,7 @@ define_query(Definition *pipeline, const char *name, Jsonb *spec, const char *en
 {
 	ModelSpec  *model = model_spec_read(spec);
 	char	   *timezone = spec_text(pipeline->spec, "timezone", "the pipeline");
-	Jsonb	   *former;
+	Definition *former;
 	ModelTree  *tree;
 	Query	   *query;
 	List	   *columns;
@@ -304,10 +387,13 @@ define_query(Definition *pipeline, const char *name, Jsonb *spec, const char *en
 	SqlRole		before;
 	bool		is_volatile;
 	bool		is_new = false;
+	bool		made;
 
 	spec_check_keys(spec, model_keys, lengthof(model_keys), model->what);
+	refuse_raw_table(model, env);
 	refuse_second_writer(pipeline, name, model, env);
-	former = former_columns(pipeline, name, model, env);
+	former = former_version(pipeline, name, model, env);
+	made = definition_made(model->target, pipeline->object);
 	model->search_path = model_search_path();
 
 	before = sql_become_owner(pipeline->owner, model->search_path, timezone);
@@ -324,13 +410,17 @@ define_query(Definition *pipeline, const char *name, Jsonb *spec, const char *en
 	if (model->strategy == STRATEGY_VIEW)
 		view_ensure(model->target, model->query, tree);
 	else
-		is_new = ensure_target(model, columns, former) == TABLE_CREATED;
+	{
+		is_new = ensure_target(model, columns, former, made) == TABLE_CREATED;
+		if (!is_new)
+			warn_of_foreign_rows(model, former);
+	}
 	check_define_again(pipeline, model->target, model->query, env);
 	sql_leave(&before);
 	if (is_new)
 		input_forget(pipeline->object, name, env);
 	drop_gate(pipeline, name, model->target, env);
-	return with_derived(spec, model, columns, is_volatile);
+	return with_derived(spec, model, columns, is_volatile, made || is_new);
 }
 
 static Jsonb *

@@ -13,10 +13,12 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_coerce.h"
 #include "parser/parser.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -156,9 +158,7 @@ refuse_change(const TargetTable *target, const char *problem)
 			errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 			errmsg("could not bring table \"%s\" and its %s together: %s", shown_name(target),
 				   target->maker, problem),
-			errhint("Alter the table yourself, or start afresh: "
-					"SELECT dataops.drop_step(…), DROP TABLE %s.",
-					shown_name(target)));
+			errhint("%s", target->way_out));
 }
 
 static void
@@ -345,6 +345,19 @@ table_ensure(const TargetTable *target)
 		check_unique_key(target, existing);
 	add_columns(target->name, missing);
 	return missing == NIL ? TABLE_KEPT : TABLE_EXTENDED;
+}
+
+bool
+table_has_rows(RangeVar *name)
+{
+	Oid			table = RangeVarGetRelid(name, AccessShareLock, false);
+	char	   *text;
+
+	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		return false;
+	text = psprintf("SELECT FROM %s LIMIT 1",
+					quote_qualified_identifier(name->schemaname, name->relname));
+	return tree_execute(parse_own(text), "dataops target", NULL, NULL) > 0;
 }
 
 bool

@@ -33,6 +33,7 @@ typedef struct TargetTable
 	const char *indexed;		/* a column with an index of its own in a new table, or NULL */
 	bool		same_types;		/* else what can be assigned to a column is enough */
 	Jsonb	   *former;			/* name → type, as the former version made them; or NULL */
+	const char *way_out;		/* the hint when they cannot be brought together */
 } TargetTable;
 
 typedef enum TableChange
@@ -51,6 +52,9 @@ extern void schema_ensure(RangeVar *target);
  * its maker cannot be brought together by addition.
  */
 extern TableChange table_ensure(const TargetTable *target);
+
+/* Has it a row that the current user may read? */
+extern bool table_has_rows(RangeVar *name);
 
 /*
  * Is it an ordinary table that holds all of its rows, whose writers meet no triggers (those of

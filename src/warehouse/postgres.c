@@ -158,7 +158,8 @@ ensure_table(RangeVar *name, const WarehouseLoad *load)
 		.columns = target_columns(load->table->columns),
 		.key = load->mode == WAREHOUSE_MERGE ? load->table->key : NIL,
 		.merged = load->mode == WAREHOUSE_MERGE,
-		.same_types = true
+		.same_types = true,
+		.way_out = "Alter the table yourself, or drop it if only loads have filled it."
 	};
 	TableChange change;
 

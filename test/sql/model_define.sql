@@ -65,6 +65,15 @@ FROM dataops.definition WHERE pipeline = 'md' AND kind = 'step' ORDER BY object;
 
 -- two writers of one table
 SELECT dataops.add_model('md', 'md_out.plain', 'SELECT 1 AS a', name => 'second');
+-- of two pipelines only those that all add to it
+SELECT dataops.create_pipeline('md_more');
+SELECT dataops.add_model('md_more', 'md_out.plain', 'SELECT 1::numeric(10,2) AS amount');
+SELECT dataops.add_model('md_more', 'md_out.plain', 'SELECT 1::numeric(10,2) AS amount', strategy => 'append');
+SELECT dataops.add_model('md_more', 'md_out.feed', 'SELECT ''a'' AS a, 1::bigint AS id');
+SELECT dataops.add_model('md_more', 'md_out.feed', 'SELECT ''a'' AS a, 1::bigint AS id', strategy => 'append');
+SELECT dataops.alter_model('md', 'feed', $$SELECT r.record->>'a' AS a, o.id FROM dataops.records('md_feed') r LEFT JOIN md_out.plain o ON o.id = (r.record->>'id')::bigint$$);
+SELECT dataops.add_model('md_more', 'md_out.seen', 'SELECT 1 AS a', strategy => 'view');
+SELECT dataops.drop_step('md_more', 'md_out.feed');
 -- additions are made, all else is refused with the way out
 SELECT dataops.add_model('md', 'md_out.plain', 'SELECT customer, amount, id, ''x''::varchar(5) COLLATE "C" AS c, NULL AS n FROM md_in.orders');
 \d md_out.plain
@@ -82,6 +91,23 @@ SELECT dataops.add_model('md', 'md_out.ready', 'SELECT id FROM md_in.orders');
 ALTER TABLE md_out.ready DROP CONSTRAINT ready_id_key, ADD UNIQUE (id), ALTER id SET NOT NULL;
 SELECT dataops.add_model('md', 'md_out.ready', 'SELECT id FROM md_in.orders', strategy => 'merge', key => '{id}');
 SELECT dataops.add_model('md', 'md_out.ready', 'SELECT jsonb_build_array() AS id', name => 'md_out_ready');
+SELECT dataops.add_model('md_more', 'md_out.merged', 'SELECT ''x'' AS id', strategy => 'merge', key => '{id}');
+SELECT dataops.add_model('md', 'raw.md_feed', 'SELECT record FROM dataops.records(''md_feed'')', strategy => 'append');
+SELECT dataops.add_model('md', 'raw.md_new', 'SELECT 1 AS a');
+-- and have somebody's rows
+CREATE TABLE md_out.mine AS SELECT 1 AS id, 'x' AS note, now() AS at;
+SELECT dataops.add_model('md', 'md_out.mine', 'SELECT 2 AS id, ''y'' AS note', strategy => 'append', name => 'mine');
+SELECT dataops.add_model('md', 'md_out.mine', 'SELECT 2 AS id, ''y'' AS note', name => 'mine');
+SELECT dataops.add_model('md', 'md_out.mine', 'SELECT 3 AS id, ''y'' AS note', name => 'mine');
+SELECT dataops.drop_step('md', 'mine');
+SELECT dataops.add_model('md', 'md_out.mine', 'SELECT 2 AS id, now() AS at', strategy => 'partition', time_column => 'at', name => 'mine');
+SELECT dataops.drop_step('md', 'mine');
+DELETE FROM md_out.mine;
+SELECT dataops.add_model('md', 'md_out.mine', 'SELECT 2 AS id', name => 'mine');
+-- rows that a model made are its own, also for a step of another name
+INSERT INTO md_out.plain (id) VALUES (1);
+SELECT dataops.drop_step('md', 'md_out.plain');
+SELECT dataops.add_model('md', 'md_out.plain', 'SELECT customer, amount, id, ''x''::varchar(5) COLLATE "C" AS c, NULL AS n FROM md_in.orders', name => 'plain');
 SELECT dataops.add_model('md', 'md_in.big', 'SELECT 1 AS a');
 SELECT dataops.add_model('md', 'md_in.orders', 'SELECT 1 AS a', strategy => 'view');
 SELECT dataops.add_model('md', 'md_out.seen', 'SELECT amount FROM md_in.big', strategy => 'view');
@@ -96,7 +122,18 @@ GRANT md_other TO CURRENT_USER;
 SELECT dataops.grant_role('md_other', 'developer');
 SET ROLE md_other;
 SELECT dataops.add_model('md', 'md_out.plain', 'SELECT 1 AS a');
+-- does not learn whose table it is
+SELECT dataops.create_pipeline('md_theirs');
+SELECT dataops.add_model('md_theirs', 'md_out.plain', 'SELECT 1 AS a');
 RESET ROLE;
+-- and keeps nobody from a table that it cannot write
+GRANT USAGE ON SCHEMA md_out TO md_other;
+SET ROLE md_other;
+SELECT dataops.add_model('md_theirs', 'md_out.feed', 'SELECT ''a'' AS a, 1::bigint AS id', strategy => 'append');
+RESET ROLE;
+SELECT dataops.add_model('md', 'md_out.feed', 'SELECT ''a'' AS a, 1::bigint AS id', name => 'feed');
+GRANT INSERT ON md_out.feed TO md_other;
+SELECT dataops.add_model('md', 'md_out.feed', 'SELECT ''b'' AS a, 1::bigint AS id', name => 'feed');
 -- outside of a run
 SELECT dataops.start_ts(), dataops.end_ts();
 SELECT dataops.var('nothing');
