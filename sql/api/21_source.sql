@@ -28,7 +28,7 @@ GRANT EXECUTE ON FUNCTION dataops.alter_source(text, jsonb) TO @extowner@ WITH G
 
 CREATE OR REPLACE FUNCTION dataops.drop_source(name text) RETURNS text
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'dataops_drop_source';
-COMMENT ON FUNCTION dataops.drop_source(text) IS 'Takes a source away that no step fetches any more. Its raw table stays.';
+COMMENT ON FUNCTION dataops.drop_source(text) IS 'Takes a source away that no step fetches and no model reads any more. Its raw table stays.';
 REVOKE ALL ON FUNCTION dataops.drop_source(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION dataops.drop_source(text) TO @extowner@ WITH GRANT OPTION;
 

@@ -231,12 +231,34 @@ AS $$
 $$;
 COMMENT ON FUNCTION dataops._doctor_runs() IS 'doctor() about pipelines that do not go on by themselves.';
 
+CREATE OR REPLACE FUNCTION dataops._servers_of(spec jsonb) RETURNS TABLE (server name)
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT nullif(spec ->> k.key, '')::name FROM (VALUES ('server'), ('archive'), ('stage')) AS k (key)
+    WHERE nullif(spec ->> k.key, '') IS NOT NULL
+$$;
+COMMENT ON FUNCTION dataops._servers_of(jsonb) IS 'The servers that a definition names.';
+
+CREATE OR REPLACE FUNCTION dataops._doctor_connections() RETURNS TABLE (item text, ok boolean, fix text, who text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT concat('connections that definitions name exist', ': ' || string_agg(
+               format('%s %s has lost %s', c.kind, concat_ws('/', c.pipeline, c.object), u.server), ', ' ORDER BY c.kind, c.pipeline, c.object)),
+           count(*) = 0,
+           string_agg(DISTINCT format('CREATE SERVER %I FOREIGN DATA WRAPPER …', u.server), '; ') || '; or name another one there',
+           string_agg(DISTINCT c.owner::text, ', ')
+    FROM dataops.catalog c CROSS JOIN LATERAL dataops._servers_of(c.spec) u
+    WHERE NOT EXISTS (SELECT FROM pg_foreign_server s WHERE s.srvname = u.server)
+$$;
+COMMENT ON FUNCTION dataops._doctor_connections() IS 'doctor() about sources and steps whose server is gone.';
+
 CREATE OR REPLACE FUNCTION dataops.doctor() RETURNS TABLE (item text, ok boolean, fix text, who text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT d.item, d.ok, CASE WHEN d.ok THEN NULL ELSE d.fix END, CASE WHEN d.ok THEN NULL ELSE d.who END
     FROM (SELECT * FROM dataops._doctor_server() UNION ALL SELECT * FROM dataops._doctor_clock()
-          UNION ALL SELECT * FROM dataops._doctor_rights() UNION ALL SELECT * FROM dataops._doctor_runs()) d
+          UNION ALL SELECT * FROM dataops._doctor_rights() UNION ALL SELECT * FROM dataops._doctor_connections()
+          UNION ALL SELECT * FROM dataops._doctor_runs()) d
 $$;
 COMMENT ON FUNCTION dataops.doctor() IS 'What is in order for the current role and what is not: the statement that mends it and who must run it. ok is null for what is not needed by everybody or cannot be seen from here.';
 
@@ -252,8 +274,7 @@ AS $$
     WITH named AS (
         SELECT used.server, d.owner FROM dataops.deployment p
         JOIN dataops.definition d ON d.id = p.definition
-        CROSS JOIN LATERAL (VALUES ((d.spec ->> 'server')::name), (nullif(d.spec ->> 'archive', '')::name)) AS used(server)
-        WHERE used.server IS NOT NULL
+        CROSS JOIN LATERAL dataops._servers_of(d.spec) used
     ), holder AS (
         -- who has an auth_server takes the mapping of that one
         SELECT n.server, n.owner, o.option_value::name AS auth_server FROM named n
@@ -313,8 +334,8 @@ REVOKE ALL ON FUNCTION dataops._connections_in_use() FROM PUBLIC;
 REVOKE ALL ON FUNCTION dataops._spoken(timestamptz), dataops._spoken(interval), dataops._explain_head(dataops.runs),
     dataops._explain_step(dataops.step_runs), dataops.explain_run(uuid), dataops._library_version(), dataops._installation_ok(),
     dataops._server_facts(), dataops._doctor_server(), dataops._tick_job(), dataops._doctor_clock(), dataops._doctor_rights(),
-    dataops._doctor_runs(), dataops.doctor(), dataops.adopt(), dataops.check_restore() FROM PUBLIC;
+    dataops._servers_of(jsonb), dataops._doctor_connections(), dataops._doctor_runs(), dataops.doctor(), dataops.adopt(), dataops.check_restore() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION dataops._spoken(timestamptz), dataops._spoken(interval), dataops._explain_head(dataops.runs),
     dataops._explain_step(dataops.step_runs), dataops.explain_run(uuid), dataops._library_version(), dataops._installation_ok(),
     dataops._server_facts(), dataops._doctor_server(), dataops._tick_job(), dataops._doctor_clock(), dataops._doctor_rights(),
-    dataops._doctor_runs(), dataops.doctor(), dataops.adopt(), dataops.check_restore() TO @extowner@ WITH GRANT OPTION;
+    dataops._servers_of(jsonb), dataops._doctor_connections(), dataops._doctor_runs(), dataops.doctor(), dataops.adopt(), dataops.check_restore() TO @extowner@ WITH GRANT OPTION;

@@ -109,6 +109,19 @@ definition_writers(const char *table, const char *env)
 	return definitions_from_rows(sql_run_own(sql, &args));
 }
 
+List *
+definition_readers(const char *input, const char *env)
+{
+	static const char sql[] = CURRENT_COLUMNS
+		"WHERE p.kind = 'step' AND p.env = $2 AND d.spec->>'kind' = 'model' "
+		"AND d.spec->'derived'->'inputs' ? $1 ORDER BY p.pipeline, p.object";
+	SqlArgs		args = {0};
+
+	sql_add_text(&args, input);
+	sql_add_text(&args, env);
+	return definitions_from_rows(sql_run_own(sql, &args));
+}
+
 bool
 definition_made(const char *table, const char *pipeline)
 {

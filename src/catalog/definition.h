@@ -63,6 +63,9 @@ extern List *definition_list(DefinitionKind kind, const char *pipeline, const ch
  */
 extern List *definition_writers(const char *table, const char *env);
 
+/* Likewise those that read "input": "schema.table" or "source:name". */
+extern List *definition_readers(const char *input, const char *env);
+
 /* Did a model of "pipeline" (NULL: of any), in whatever version of it, make "table"? */
 extern bool definition_made(const char *table, const char *pipeline);
 

@@ -4,6 +4,8 @@
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
+#include "core/compat.h"
+
 #include "define/source.h"
 
 #include "executor/spi.h"
@@ -168,6 +170,44 @@ fetch_define(Definition *pipeline, const char *name, Jsonb *spec, const char *en
 	return with_member(spec, "archive", archive);
 }
 
+/* ---- dropping ---- */
+
+pg_noreturn static void
+refuse_drop(const char *name, const char *use, const char *pipeline, const char *step)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			errmsg("source \"%s\" is %s by step \"%s\" of pipeline \"%s\"", name, use, step,
+				   pipeline),
+			errhint("Drop that first: SELECT dataops.drop_step(%s, %s);",
+					quote_literal_cstr(pipeline), quote_literal_cstr(step)));
+}
+
+/* Who may see the models that read it has to settle them first; of others he cannot be told. */
+static void
+check_unused(const char *name, const char *env)
+{
+	char	   *pipeline;
+	char	   *step;
+	bool		others = false;
+	ListCell   *cell;
+
+	if (source_step_find(name, env, &pipeline, &step))
+		refuse_drop(name, "fetched", pipeline, step);
+	foreach(cell, definition_readers(psprintf("source:%s", name), env))
+	{
+		Definition *reader = lfirst(cell);
+
+		if (definition_in_sight(reader->owner))
+			refuse_drop(name, "read", reader->pipeline, reader->object);
+		others = true;
+	}
+	if (others)
+		ereport(WARNING,
+				errmsg("models of other roles read source \"%s\"", name),
+				errdetail("They go on with the records that are there; no new ones come."));
+}
+
 /* ---- the functions ---- */
 
 PG_FUNCTION_INFO_V1(dataops_define_source);
@@ -205,17 +245,9 @@ dataops_drop_source(PG_FUNCTION_ARGS)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	const char *env = define_env();
 	Definition *source = definition_get(DEFINITION_SOURCE, "", name, env);
-	char	   *pipeline;
-	char	   *step;
 
 	definition_check_right(source->owner, "source", name);
-	if (source_step_find(name, env, &pipeline, &step))
-		ereport(ERROR,
-				errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				errmsg("source \"%s\" is fetched by step \"%s\" of pipeline \"%s\"", name, step,
-					   pipeline),
-				errhint("Drop that first: SELECT dataops.drop_step(%s, %s);",
-						quote_literal_cstr(pipeline), quote_literal_cstr(step)));
+	check_unused(name, env);
 	(void) definition_drop(DEFINITION_SOURCE, "", name, env);
 	ereport(NOTICE,
 			errmsg("table \"%s.%s\" with the records stays", raw_table_schema(env), name));

@@ -13,7 +13,7 @@ SELECT dataops.grant_role('regress_operator', 'operator');
 -- What an operator lacks to define
 SET LOCAL ROLE regress_operator;
 SELECT item, ok, fix, who FROM dataops.doctor() WHERE item ~ 'create schemas';
-SELECT count(*) FILTER (WHERE NOT ok AND fix ~ 'grant_role.*developer') = count(*) AS may_not_connect FROM dataops.doctor() WHERE item ~ 'connections';
+SELECT count(*) FILTER (WHERE NOT ok AND fix ~ 'grant_role.*developer') = count(*) AS may_not_connect FROM dataops.doctor() WHERE item ~ 'create connections';
 SET LOCAL ROLE app;
 
 -- A run that died, a schedule that is late, a failure
@@ -33,6 +33,18 @@ INSERT INTO dataops.definition VALUES
     ('00000000-0000-7000-8000-000000000004', 'step', 'late_one', 'trades', 1, '{"kind": "fetch", "source": "trades", "archive": ""}', 'x', 'app', now(), 'app');
 INSERT INTO dataops.deployment VALUES ('step', 'late_one', 'trades', 'prod', '00000000-0000-7000-8000-000000000004', 2, 1);
 SELECT count(*) AS without_name FROM dataops.check_restore() WHERE item = 'connection' AND missing = '';
+
+-- A connection that is dropped although it is used; not for those who may not see its users
+CREATE SERVER doctor_api FOREIGN DATA WRAPPER dataops_http OPTIONS (url 'https://api.example.com');
+SELECT dataops.create_http_source('doctor_source', 'doctor_api');
+SELECT count(*) AS lost FROM dataops.doctor() WHERE item ~ 'doctor_api';
+DROP SERVER doctor_api;
+SELECT item, ok, fix, who FROM dataops.doctor() WHERE item ~ 'doctor_api';
+SAVEPOINT before;
+SELECT dataops.grant_role('regress_gone', 'viewer');
+SET LOCAL ROLE regress_gone;
+SELECT item, ok FROM dataops.doctor() WHERE item ~ 'definitions name';
+ROLLBACK TO before;
 
 -- What did not come along
 GRANT USAGE ON SCHEMA dataops TO regress_gone;

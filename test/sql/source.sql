@@ -90,8 +90,33 @@ SELECT dataops.add_fetch('source_second', 'source_link');
 SELECT dataops.add_fetch('source_second', 'source_html', timeout => '-2 seconds');
 SELECT dataops.add_fetch('source_second', 'source_html', timeout => '0');
 SELECT dataops.drop_source('source_link');
+\echo == a source that is read stays
+SELECT dataops.add_model('source_second', 'source_out.html', $$SELECT record FROM dataops.records('source_html')$$, name => 'reader');
+\set VERBOSITY default
+SELECT dataops.drop_source('source_html');
+\set VERBOSITY terse
+SELECT dataops.drop_step('source_second', 'reader');
+-- who may not see the reader cannot settle it
+CREATE ROLE source_other;
+GRANT source_other TO CURRENT_USER;
+SELECT dataops.grant_role('source_other', 'developer');
+GRANT USAGE ON FOREIGN SERVER source_api TO source_other;
+GRANT USAGE, CREATE ON SCHEMA raw TO source_other;
+SET ROLE source_other;
+SELECT dataops.create_http_source('source_theirs', 'source_api');
+RESET ROLE;
+SELECT dataops.add_model('source_second', 'source_out.theirs', $$SELECT record FROM dataops.records('source_theirs')$$);
+SET ROLE source_other;
+SELECT dataops.drop_source('source_theirs');
+RESET ROLE;
 SELECT dataops.drop_pipeline('source_pipeline'), dataops.drop_pipeline('source_second');
 SELECT dataops.drop_source('source_link'), dataops.drop_source('source_html'), dataops.drop_source('source_items');
 SET client_min_messages = warning;
+DROP TABLE raw.source_theirs;
+DROP SCHEMA source_out CASCADE;
+SELECT dataops.revoke_role('source_other');
+REVOKE ALL ON SCHEMA raw FROM source_other;
+REVOKE ALL ON FOREIGN SERVER source_api FROM source_other;
+DROP ROLE source_other;
 DROP TABLE raw.source_link, raw.source_html, raw.source_items;
 DROP SERVER source_api;
