@@ -106,6 +106,18 @@ page_link_next(const char *field)
 	return NULL;
 }
 
+/* A field may be sent in several lines (RFC 9110, section 5.3): the link stands in any of them. */
+static char *
+find_next_link(const HttpResponse *response)
+{
+	char	   *next = NULL;
+
+	for (int i = 0; i < response->nheaders && next == NULL; i++)
+		if (pg_strcasecmp(response->headers[i].name, "Link") == 0)
+			next = page_link_next(response->headers[i].value);
+	return next;
+}
+
 static void
 put_header(JsonbParseState **state, const char *name, const char *text)
 {
@@ -362,7 +374,7 @@ read_next(BodyReading *reading, bool lines)
 									   path->text), false, NULL);
 		page->facts.next = next;
 	}
-	page->facts.link = page_link_next(http_header(reading->response, "Link"));
+	page->facts.link = find_next_link(reading->response);
 }
 
 /* A body was read to its end. */
@@ -375,7 +387,7 @@ judge_body(BodyReading *reading, bool lines)
 	{
 		if (reading->response->status != 204)
 			set_problem(page, pstrdup("the answer is empty"), reading->response->unbounded, NULL);
-		page->facts.link = page_link_next(http_header(reading->response, "Link"));
+		page->facts.link = find_next_link(reading->response);
 		return;
 	}
 	if (!lines)

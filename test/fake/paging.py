@@ -117,7 +117,7 @@ def by_next_link(request, reply, _state):
 
 @route("/items/link")
 def by_link_header(request, reply, _state):
-    """RFC 8288: Link with first, prev and next in one field."""
+    """RFC 8288: Link with first, prev and next in one field line; with lines=1 each in its own, after another."""
     items = Items(request)
     size = request.number("per_page", 10)
     page = request.number("page", 1)
@@ -126,8 +126,9 @@ def by_link_header(request, reply, _state):
         links.append((items.next_url(page=page - 1), "prev"))
     if page * size < len(items):
         links.append((items.next_url(page=page + 1), "next"))
-    field = ", ".join(f'<{url}>; rel="{relation}"' for url, relation in links)
-    reply.json(items.body(items.slice((page - 1) * size, size)), headers=[("Link", field)])
+    fields = [f'<{url}>; rel="{relation}"' for url, relation in links]
+    fields = ['</meta>; rel="describedby"', *fields] if "lines" in request.query else [", ".join(fields)]
+    reply.json(items.body(items.slice((page - 1) * size, size)), headers=[("Link", field) for field in fields])
 
 
 @route("/items/loop")

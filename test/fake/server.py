@@ -28,7 +28,7 @@ Routes (a "?" shows the parameters that a route knows; all of them have defaults
   paging        over one data set, see paging.py: total=, step=, since=, since_id=, shape=, wrap=
   /items?page=&per_page=&first=&overlap=            /items/offset?offset=&limit=
   /items/cursor?cursor=&limit=                      /items/next?page=&per_page=&relative
-  /items/link?page=&per_page=                       /items/loop?cursor=&period=
+  /items/link?page=&per_page=&lines                 /items/loop?cursor=&period=
   /items/evil?to=&face=link                         /items/window?start=&end=&bounds=&limit=&used=
 
   Google Cloud Storage, see gcs.py: /storage/v1/b/…  /upload/storage/v1/b/…

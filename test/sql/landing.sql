@@ -22,6 +22,8 @@ SELECT landing_source('landing_page', '/items', '{"paginate": {"type": "page", "
        landing_source('landing_next', '/items/next', '{"records": "$.data", "params": {"relative": 1}, "paginate": {"type": "next_link", "path": "$.next"}}'),
        landing_source('landing_link', '/items/link', '{"paginate": {"type": "link_header"}}'),
        landing_source('landing_found', '/items/link'),
+       landing_source('landing_links', '/items/link', '{"params": {"lines": 1}, "paginate": {"type": "link_header"}}'),
+       landing_source('landing_found_links', '/items/link', '{"params": {"lines": 1}}'),
        landing_source('landing_window', '/items/window', '{"params": {"shape": "array"}, "paginate": {"type": "window", "start": "start", "end": "end", "format": "ms", "bounds": "[]", "step": "15 minutes", "limit": 10}}');
 RESET client_min_messages;
 
@@ -32,8 +34,10 @@ CALL dataops._test_fetch('landing_cursor');
 CALL dataops._test_fetch('landing_next');
 CALL dataops._test_fetch('landing_link');
 CALL dataops._test_fetch('landing_found');
+CALL dataops._test_fetch('landing_links');
+CALL dataops._test_fetch('landing_found_links');
 CALL dataops._test_fetch('landing_window', from_ts => '2024-01-01 00:00+00', to_ts => '2024-01-01 05:00+00');
-SELECT name, l.* FROM unnest('{page,offset,cursor,next,link,found,window}'::text[]) name, landed('landing_' || name) l;
+SELECT name, l.* FROM unnest('{page,offset,cursor,next,link,found,links,found_links,window}'::text[]) name, landed('landing_' || name) l;
 
 \echo == a window goes on from where the last one ended; the end is not asked for twice
 CALL dataops._test_fetch('landing_window', to_ts => '2024-01-01 06:00+00');
@@ -176,8 +180,9 @@ SELECT who, count(*) > 0 AS ran FROM landing_ran GROUP BY 1;
 SELECT dataops.drop_pipeline('landing_planted');
 SET client_min_messages = warning;
 
-SELECT count(dataops.drop_source('landing_' || name)) FROM unnest('{page,offset,cursor,next,link,found,window,since,etag,empty,each,long}'::text[]) name;
-DROP TABLE raw.landing_page, raw.landing_offset, raw.landing_cursor, raw.landing_next, raw.landing_link, raw.landing_found, raw.landing_window,
+SELECT count(dataops.drop_source('landing_' || name)) FROM unnest('{page,offset,cursor,next,link,found,links,found_links,window,since,etag,empty,each,long}'::text[]) name;
+DROP TABLE raw.landing_page, raw.landing_offset, raw.landing_cursor, raw.landing_next, raw.landing_link, raw.landing_found, raw.landing_links, raw.landing_found_links,
+    raw.landing_window,
     raw.landing_since, raw.landing_etag, raw.landing_empty, raw.landing_each, raw.landing_long;
 DROP SERVER landing_api, landing_lake;
 DROP TABLE landing_ran;

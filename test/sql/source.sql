@@ -78,6 +78,8 @@ SELECT ordinal, record FROM dataops.preview('source_items', 2) WHERE record IS N
 SELECT regexp_replace(note, 'http://[^ ]*', 'URL') FROM dataops.preview('source_items', 2) WHERE note IS NOT NULL;
 SELECT dataops.create_http_source('source_link', 'source_api', '/items/link');
 SELECT regexp_replace(note, 'http://[^ ]*', 'URL') FROM dataops.preview('source_link', 0) WHERE note IS NOT NULL;
+SELECT dataops.alter_source('source_link', '{"params": {"lines": 1}}');
+SELECT regexp_replace(note, 'http://[^ ]*', 'URL') FROM dataops.preview('source_link', 0) WHERE note IS NOT NULL;
 SELECT dataops.create_http_source('source_html', 'source_api', '/html');
 SELECT * FROM dataops.preview('source_html');
 
