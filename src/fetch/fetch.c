@@ -217,6 +217,23 @@ traverse(FetchStage *stage)
 
 /* ---- the stage ---- */
 
+/* A run that left a part of its range out must not count as done: nobody would ask for the rest. */
+static void
+fail_unfinished(FetchStage *stage)
+{
+	StageResult *result = &stage->result;
+	MemoryContext previous = MemoryContextSwitchTo(stage->run->memory);
+
+	result->outcome = STAGE_FAILED;
+	result->sqlstate = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+	result->error = psprintf("could not fetch the whole range of %s (step \"%s\" of pipeline "
+							 "\"%s\"): %s", stage->source->what, stage->step->name,
+							 stage->run->pipeline, stage->unfinished);
+	result->hint = pstrdup("Raise \"max_pages\" of paginate, and retry() the run: it goes on where "
+						   "it stopped.");
+	MemoryContextSwitchTo(previous);
+}
+
 static void
 conclude(FetchStage *stage)
 {
@@ -230,7 +247,9 @@ conclude(FetchStage *stage)
 	result->rows_out = totals.records;
 	result->rows_quarantined = totals.quarantined;
 	result->bytes = totals.bytes;
-	if (stage->stopped || result->rows_in > 0)
+	if (!stage->stopped && stage->unfinished != NULL)
+		fail_unfinished(stage);
+	if (result->outcome == STAGE_FAILED || result->rows_in > 0)
 		return;
 	result->outcome = STAGE_UNCHANGED;
 	result->error = MemoryContextStrdup(stage->run->memory, stage->not_modified ?

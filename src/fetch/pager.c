@@ -172,7 +172,9 @@ pager_take(Pager *pager)
 		return NULL;
 	if (pager->taken >= pager->source->paging.max_pages)
 	{
-		pager->capped = pager->ended = true;
+		/* where the windows after it lie is known: somebody goes on with them */
+		pager->capped = true;
+		pager->ended = pager->type != PAGING_WINDOW;
 		return NULL;
 	}
 	request = palloc0(sizeof(PageRequest));
@@ -266,6 +268,7 @@ pager_advance(Pager *pager, const PageRequest *request, const PageFacts *facts, 
 	if (facts->last)
 	{
 		pager->ended = true;
+		pager->capped = false;
 		return true;
 	}
 	switch (pager->type)
@@ -336,6 +339,12 @@ has_arrived(const Pager *pager)
 	return pager->ended || (pager->type == PAGING_WINDOW && pager->done_to >= pager->scope.end);
 }
 
+static bool
+at_cap(const Pager *pager)
+{
+	return pager->capped && pager->advanced == pager->taken;
+}
+
 Jsonb *
 pager_position(const Pager *pager, const char *highest)
 {
@@ -344,7 +353,8 @@ pager_position(const Pager *pager, const char *highest)
 	if (has_arrived(pager))
 		return NULL;
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	put_number(&state, "pages", pager->advanced);
+	/* who goes on behind the cap has as many pages before him again */
+	put_number(&state, "pages", at_cap(pager) ? 0 : pager->advanced);
 	if (has_text(highest))
 		put_text(&state, "highest", highest);
 	if (pager->type == PAGING_WINDOW)
@@ -368,4 +378,10 @@ bool
 pager_was_capped(const Pager *pager)
 {
 	return pager->capped;
+}
+
+TimestampTz
+pager_done_to(const Pager *pager)
+{
+	return has_arrived(pager) ? pager->scope.end : pager->done_to;
 }

@@ -58,7 +58,8 @@ extern bool pager_advance(Pager *pager, const PageRequest *request, const PageFa
 
 /*
  * Where to go on after the pages taken in, with the highest cursor value so far ("" or NULL: none);
- * NULL at the end.  palloc'ed.
+ * NULL at the end, which is also where the page cap stopped what cannot be gone on with: all but
+ * windows.  palloc'ed.
  */
 extern Jsonb *pager_position(const Pager *pager, const char *highest);
 
@@ -67,5 +68,8 @@ extern char *pager_position_highest(Jsonb *position);
 
 /* Stopped at the page cap with more to come? */
 extern bool pager_was_capped(const Pager *pager);
+
+/* Of a window: all before that time was taken in. */
+extern TimestampTz pager_done_to(const Pager *pager);
 
 #endif

@@ -69,14 +69,14 @@ stop_broken(FetchStage *stage, int number, char *problem, char *hint)
 
 /* ---- the cursor ---- */
 
-/* What is stored once the traversal has come to its end. */
+/* What is stored once the traversal has come to its end, or to the page cap. */
 static const char *
 final_value(Traversal *traversal)
 {
 	SourceSpec *source = traversal->stage->source;
 
 	if (source->watermark == NULL && source->paging.type == PAGING_WINDOW)
-		return watermark_time_text(traversal->scope.end, NULL);
+		return watermark_time_text(pager_done_to(traversal->pager), NULL);
 	return watermark_value(&traversal->highest);
 }
 
@@ -93,7 +93,8 @@ note_cursor(Traversal *traversal)
 	cursor->shard = traversal->row->shard;
 	cursor->position = pager_position(traversal->pager, watermark_value(&traversal->highest));
 	/* records come in any order: the value counts once all of them are there */
-	cursor->value = cursor->position == NULL ? final_value(traversal) : traversal->row->value;
+	cursor->value = cursor->position == NULL || pager_was_capped(traversal->pager) ?
+		final_value(traversal) : traversal->row->value;
 	cursor->etag = single ? traversal->etag : NULL;
 	cursor->last_modified = single ? traversal->last_modified : NULL;
 	MemoryContextSwitchTo(previous);
@@ -278,6 +279,22 @@ traversal_is_over(const Traversal *traversal)
 	return traversal->asked == NIL;
 }
 
+/* What is to be known of a traversal that stopped at the page cap. */
+static char *
+capped_note(const Traversal *traversal)
+{
+	SourceSpec *source = traversal->stage->source;
+	const char *item = traversal->scope.item;
+	char	   *stopped = psprintf("stopped after %d pages of %s%s", source->paging.max_pages,
+								   source->what, item != NULL ? psprintf(" for \"%s\"", item) : "");
+
+	if (source->paging.type != PAGING_WINDOW)
+		return psprintf("%s: there may be more records", stopped);
+	return psprintf("%s at %s: the range ends at %s", stopped,
+					watermark_time_text(pager_done_to(traversal->pager), NULL),
+					watermark_time_text(traversal->scope.end, NULL));
+}
+
 /*
  * Records that the traversal stopped at the page cap, if it did. At once: the step may go on with
  * other items and end in whatever way, and after a crash these pages are not read again.
@@ -286,14 +303,13 @@ static void
 note_capped(const Traversal *traversal)
 {
 	FetchStage *stage = traversal->stage;
-	const char *item = traversal->scope.item;
 	char	   *note;
 
 	if (!pager_was_capped(traversal->pager))
 		return;
-	note = psprintf("stopped after %d pages of %s%s: there may be more records",
-					stage->source->paging.max_pages, stage->source->what,
-					item != NULL ? psprintf(" for \"%s\"", item) : "");
+	note = capped_note(traversal);
+	if (stage->source->paging.type == PAGING_WINDOW && stage->unfinished == NULL)
+		stage->unfinished = MemoryContextStrdup(stage->memory, note);
 	txn_begin(stage->run);
 	ledger_step_note(stage->run, stage->step, note);
 	txn_commit(stage->run);

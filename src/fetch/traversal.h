@@ -33,6 +33,7 @@ typedef struct FetchStage
 	StageResult result;
 	bool		stopped;		/* the result says why */
 	bool		not_modified;	/* the server said so */
+	char	   *unfinished;		/* why a range was not read to its end, or NULL */
 } FetchStage;
 
 typedef struct Traversal Traversal;

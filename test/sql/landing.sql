@@ -180,9 +180,37 @@ SELECT who, count(*) > 0 AS ran FROM landing_ran GROUP BY 1;
 SELECT dataops.drop_pipeline('landing_planted');
 SET client_min_messages = warning;
 
-SELECT count(dataops.drop_source('landing_' || name)) FROM unnest('{page,offset,cursor,next,link,found,links,found_links,window,since,etag,empty,each,long}'::text[]) name;
+\echo == a window that stops at its page cap is not done: the cursor says how far it came, and nothing is left out, nor lands twice
+SELECT landing_source('landing_cap', '/items/window', '{"params": {"shape": "array", "total": 40}, "paginate": {"type": "window", "start": "start", "end": "end", "format": "ms", "bounds": "[]", "step": "15 minutes", "limit": 10, "max_pages": 1}}');
+CALL dataops._test_fetch('landing_cap', from_ts => '2024-01-01 00:00+00', to_ts => '2024-01-01 05:00+00', run => '018f0000-0000-7000-8000-000000000003');
+SELECT value, position FROM dataops.cursor WHERE source = 'landing_cap';
+-- the same run goes on, as many pages again, and comes to its end
+CALL dataops._test_fetch('landing_cap', from_ts => '2024-01-01 00:00+00', to_ts => '2024-01-01 05:00+00', run => '018f0000-0000-7000-8000-000000000003');
+SELECT * FROM landed('landing_cap');
+-- another run begins at the cursor
+CALL dataops._test_fetch('landing_cap', to_ts => '2024-01-01 08:00+00');
+SELECT value FROM dataops.cursor WHERE source = 'landing_cap';
+SELECT dataops.alter_source('landing_cap', '{"params": {"shape": "array", "total": 40}, "paginate": {"type": "window", "start": "start", "end": "end", "format": "ms", "bounds": "[]", "step": "15 minutes", "limit": 10, "max_pages": 4}}');
+CALL dataops._test_fetch('landing_cap', to_ts => '2024-01-01 10:00+00');
+SELECT * FROM landed('landing_cap');
+SELECT value, position FROM dataops.cursor WHERE source = 'landing_cap';
+-- of several items, whatever their order, all come as far as they may
+SELECT landing_source('landing_caps', '/items/window', '{"params": {"shape": "array", "total": "{item}"}, "for_each": "SELECT unnest(ARRAY[15, 25])", "paginate": {"type": "window", "start": "start", "end": "end", "format": "ms", "bounds": "[]", "step": "15 minutes", "limit": 10, "max_pages": 2}}');
+SET client_min_messages = error;
+CALL dataops._test_fetch('landing_caps', from_ts => '2024-01-01 00:00+00', to_ts => '2024-01-01 10:00+00', run => '018f0000-0000-7000-8000-000000000004');
+SET client_min_messages = warning;
+SELECT shard, value, position FROM dataops.cursor WHERE source = 'landing_caps' ORDER BY shard;
+CALL dataops._test_fetch('landing_caps', from_ts => '2024-01-01 00:00+00', to_ts => '2024-01-01 10:00+00', run => '018f0000-0000-7000-8000-000000000004');
+SELECT shard, value, position FROM dataops.cursor WHERE source = 'landing_caps' ORDER BY shard;
+SELECT records, ids FROM landed('landing_caps');
+-- with a cursor of its own it is the highest value of what came
+SELECT landing_source('landing_cap_since', '/items/window', '{"cursor": {"path": "$.updated_at", "initial": "2024-01-01T00:00:00Z"}, "paginate": {"type": "window", "start": "start", "end": "end", "format": "ms", "bounds": "[]", "step": "15 minutes", "limit": 10, "max_pages": 1}}');
+CALL dataops._test_fetch('landing_cap_since', to_ts => '2024-01-01 05:00+00');
+SELECT value, position->'next_start' IS NOT NULL AS goes_on FROM dataops.cursor WHERE source = 'landing_cap_since';
+
+SELECT count(dataops.drop_source('landing_' || name)) FROM unnest('{page,offset,cursor,next,link,found,links,found_links,window,since,etag,empty,each,long,cap,caps,cap_since}'::text[]) name;
 DROP TABLE raw.landing_page, raw.landing_offset, raw.landing_cursor, raw.landing_next, raw.landing_link, raw.landing_found, raw.landing_links, raw.landing_found_links,
-    raw.landing_window,
+    raw.landing_window, raw.landing_cap, raw.landing_caps, raw.landing_cap_since,
     raw.landing_since, raw.landing_etag, raw.landing_empty, raw.landing_each, raw.landing_long;
 DROP SERVER landing_api, landing_lake;
 DROP TABLE landing_ran;

@@ -39,4 +39,19 @@ CALL dataops.run('unfinished', from_ts => '2024-01-01 05:00+00', to_ts => '2024-
 TABLE unfinished_state;
 SELECT dataops.drop_pipeline('unfinished');
 DROP VIEW unfinished_state;
+
+-- a day that stops at the page cap is not done; the next run goes on where it stopped
+SELECT dataops.create_http_source('unfinished_day', 'unfinished_api', '/items/window', params => '{"shape": "array", "total": 96}',
+    paginate => '{"type": "window", "start": "start", "end": "end", "format": "ms", "bounds": "[]", "step": "15 minutes", "limit": 10, "max_pages": 6}');
+SELECT dataops.create_pipeline('unfinished_day', every => '1 day', start_at => '2024-01-01 00:00+00');
+SELECT dataops.add_fetch('unfinished_day', 'unfinished_day');
+CALL dataops.run('unfinished_day', from_ts => '2024-01-01 00:00+00', to_ts => '2024-01-02 00:00+00');
+SELECT state, sqlstate, attempt, rows_out, note, hint FROM dataops.step_runs WHERE pipeline = 'unfinished_day';
+SELECT count(*) FROM dataops.interval WHERE pipeline = 'unfinished_day';
+CALL dataops.run('unfinished_day', from_ts => '2024-01-01 00:00+00', to_ts => '2024-01-02 00:00+00');
+SELECT state FROM dataops.runs WHERE pipeline = 'unfinished_day';
+SELECT count(*), count(DISTINCT record) FROM raw.unfinished_day;
+SELECT count(*) FROM dataops.interval WHERE pipeline = 'unfinished_day';
+SELECT dataops.drop_pipeline('unfinished_day'), dataops.drop_source('unfinished_day');
+DROP TABLE raw.unfinished_day;
 DROP TABLE unfinished_gate;
