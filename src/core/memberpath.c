@@ -130,15 +130,17 @@ member_path_holds(const MemberPath *outer, const MemberPath *inner)
 	return true;
 }
 
-/* Is this key's text, its closing quote included, the member's name? */
-static bool
-key_is(const char *key, size_t length, const MemberName *member, MemoryContext memory)
+bool
+member_name_is(const MemberName *member, const char *key, size_t length, MemoryContext memory)
 {
 	JsonRefusal refusal;
 	size_t		decoded_length;
 	char	   *decoded;
 	bool		same;
 
+	/* an escape is longer than what it stands for */
+	if (length <= member->length)
+		return false;
 	if (memchr(key, '\\', length) == NULL)
 		return length - 1 == member->length && memcmp(key, member->name, length - 1) == 0;
 	decoded = MemoryContextAlloc(memory, length);
@@ -154,7 +156,7 @@ member_trail_key(MemberTrail *trail, int depth, const char *key, size_t length,
 {
 	trail->matched = Min(trail->matched, depth - 1);
 	if (trail->matched == depth - 1 && trail->matched < trail->path->nmembers &&
-		key_is(key, length, &trail->path->members[trail->matched], memory))
+		member_name_is(&trail->path->members[trail->matched], key, length, memory))
 		trail->matched = depth;
 }
 

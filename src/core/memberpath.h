@@ -44,6 +44,13 @@ extern bool member_path_parse(const char *text, MemoryContext memory, MemberPath
 extern bool member_path_holds(const MemberPath *outer, const MemberPath *inner);
 
 /*
+ * Is it the name that this key stands for?  "key" is its text as it stands, from behind the opening
+ * quote, the closing one included.  "memory" is for the moment.
+ */
+extern bool member_name_is(const MemberName *member, const char *key, size_t length,
+						   MemoryContext memory);
+
+/*
  * The innermost of "depth" containers, an object, comes to a key: its text as it stands, from
  * behind the opening quote, the closing one included.  "memory" is for the moment.
  */

@@ -9,13 +9,14 @@
 #include <ctype.h>
 
 #include "core/json_scan.h"
+#include "core/memberpath.h"
 
 #define MAX_STEPS	16
+#define ESCAPE_MAX	6			/* bytes of an escape that stands for one */
 
 typedef struct PathStep
 {
-	char	   *name;			/* NULL: an element of an array */
-	size_t		length;
+	MemberName	member;			/* its name NULL: an element of an array */
 	int			index;
 } PathStep;
 
@@ -50,8 +51,8 @@ parse_name(const char *at, PathStep *step, const char **why)
 	*why = "a name is missing";
 	if (length == 0)
 		return NULL;
-	step->name = pnstrdup(start, length);
-	step->length = length;
+	step->member.name = pnstrdup(start, length);
+	step->member.length = length;
 	return at;
 }
 
@@ -124,8 +125,7 @@ find_member(const char *at, const char *end, const PathStep *step)
 		bool		found;
 
 		at = skip_value(at, end);
-		found = at - name - 1 == (ptrdiff_t) step->length &&
-			memcmp(name, step->name, step->length) == 0;
+		found = member_name_is(&step->member, name, at - name, CurrentMemoryContext);
 		at = json_space_skip(at, end);
 		if (at == end || *at != ':')
 			return NULL;
@@ -157,6 +157,31 @@ find_element(const char *at, const char *end, const PathStep *step)
 }
 
 static bool
+keep_text(RecordValue *value, const char *text, size_t length)
+{
+	if (length > RECORD_VALUE_MAX)
+		return false;
+	memcpy(value->text, text, length);
+	value->text[length] = '\0';
+	value->length = length;
+	return true;
+}
+
+/* The string whose content begins at "at" and has an escape. */
+static bool
+take_escaped(const char *at, const char *end, RecordValue *value)
+{
+	char		text[ESCAPE_MAX * RECORD_VALUE_MAX + 1];
+	size_t		length;
+	JsonRefusal why;
+
+	end = skip_value(at - 1, end);
+	return end - at <= sizeof(text) &&
+		json_string_decode(at, at, end, text, &length, &why) != NULL &&
+		keep_text(value, text, length);
+}
+
+static bool
 take_value(const char *at, const char *end, RecordValue *value)
 {
 	JsonNumber	number;
@@ -165,20 +190,12 @@ take_value(const char *at, const char *end, RecordValue *value)
 	if (*at == '"')
 	{
 		stop = json_string_stop(at + 1, end);
-		if (stop == end || *stop != '"')
-			return false;
-		value->bytes = at + 1;
-		value->length = stop - at - 1;
-		value->is_number = false;
-		return true;
+		if (stop < end && *stop == '\\')
+			return take_escaped(at + 1, end, value);
+		return stop < end && *stop == '"' && keep_text(value, at + 1, stop - at - 1);
 	}
 	stop = json_number_scan(at, end, &number);
-	if (stop == NULL)
-		return false;
-	value->bytes = at;
-	value->length = stop - at;
-	value->is_number = true;
-	return true;
+	return stop != NULL && keep_text(value, at, stop - at);
 }
 
 bool
@@ -191,9 +208,9 @@ record_path_find(const RecordPath *path, const char *bytes, size_t length, Recor
 	{
 		const PathStep *step = &path->steps[i];
 
-		if (*at == '{' && step->name != NULL)
+		if (*at == '{' && step->member.name != NULL)
 			at = find_member(at, end, step);
-		else if (*at == '[' && step->name == NULL)
+		else if (*at == '[' && step->member.name == NULL)
 			at = find_element(at, end, step);
 		else
 			return false;

@@ -17,17 +17,18 @@ typedef struct RecordPath RecordPath;
  */
 extern RecordPath *record_path_parse(const char *text, int *position, const char **why);
 
-/* A value: a string's content as it stands between its quotes, or a number's digits. */
+#define RECORD_VALUE_MAX	127		/* bytes: no timestamp, number or token has more */
+
+/* A value: a string's text, its escapes decoded, or a number's digits. */
 typedef struct RecordValue
 {
-	const char *bytes;			/* within the record */
+	char		text[RECORD_VALUE_MAX + 1];
 	size_t		length;
-	bool		is_number;
 } RecordValue;
 
 /*
- * The string or number at the path; false when there is none, when it is of another type, or when
- * the string holds an escape (no timestamp, number or token does).  Neither allocates nor throws.
+ * The string or number at the path; false when there is none, when it is of another type or too
+ * long, or when the string is not valid.  Throws only when out of memory.
  */
 extern bool record_path_find(const RecordPath *path, const char *bytes, size_t length,
 							 RecordValue *value);

@@ -193,23 +193,19 @@ void
 watermark_raise(Watermark *watermark, const char *record, size_t length)
 {
 	RecordValue found;
-	char		candidate[128];
 
 	if (watermark->spec == NULL ||
-		!record_path_find(watermark->spec->path, record, length, &found) ||
-		found.length == 0 || found.length >= sizeof(candidate))
+		!record_path_find(watermark->spec->path, record, length, &found) || found.length == 0)
 		return;
-	memcpy(candidate, found.bytes, found.length);
-	candidate[found.length] = '\0';
 	/* a text column must be able to hold it */
 	for (size_t i = 0; i < found.length; i++)
-		if ((unsigned char) candidate[i] < ' ' || (unsigned char) candidate[i] >= 0x7f)
+		if ((unsigned char) found.text[i] < ' ' || (unsigned char) found.text[i] >= 0x7f)
 			return;
 	if (watermark->value.len > 0 &&
-		compare_values(watermark->spec->type, candidate, watermark->value.data) <= 0)
+		compare_values(watermark->spec->type, found.text, watermark->value.data) <= 0)
 		return;
 	resetStringInfo(&watermark->value);
-	appendBinaryStringInfo(&watermark->value, candidate, found.length);
+	appendBinaryStringInfo(&watermark->value, found.text, found.length);
 }
 
 const char *

@@ -9,6 +9,7 @@ Copyright (c) 2026, dataops authors; PostgreSQL License
 import base64
 import datetime
 import hashlib
+import json
 import urllib.parse
 
 from routes import route
@@ -70,13 +71,20 @@ class Items:
 
 @route("/items")
 def by_page(request, reply, _state):
-    """page= from 1 (first=0: from 0), per_page=; overlap= repeats so many records of the last."""
+    """page= from 1 (first=0: from 0), per_page=; overlap= repeats so many records of the last.
+
+    escaped=1: times end in +00:00, and "+" and "_" come as escapes."""
     items = Items(request)
     size = request.number("per_page", 10)
     page = request.number("page", 1) - request.number("first", 1)
     offset = page * size
     overlap = request.number("overlap", 0) if page > 0 else 0
-    reply.json(items.body(items.slice(offset - overlap, size + overlap)))
+    body = items.body(items.slice(offset - overlap, size + overlap))
+    if "escaped" in request.query:
+        text = json.dumps(body).replace("Z", "+00:00")
+        reply.send(text.replace("+", "\\u002B").replace("_", "\\u005f"))
+    else:
+        reply.json(body)
 
 
 @route("/items/offset")

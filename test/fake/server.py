@@ -26,7 +26,7 @@ Routes (a "?" shows the parameters that a route knows; all of them have defaults
   /auth/bearer|basic|key?echo                       401 without the secret of auth.py
 
   paging        over one data set, see paging.py: total=, step=, since=, since_id=, shape=, wrap=
-  /items?page=&per_page=&first=&overlap=            /items/offset?offset=&limit=
+  /items?page=&per_page=&first=&overlap=&escaped    /items/offset?offset=&limit=
   /items/cursor?cursor=&limit=                      /items/next?page=&per_page=&relative
   /items/link?page=&per_page=&lines                 /items/loop?cursor=&period=
   /items/evil?to=&face=link                         /items/window?start=&end=&bounds=&limit=&used=

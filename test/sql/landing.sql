@@ -61,6 +61,13 @@ CALL dataops._test_fetch('landing_since');
 CALL dataops._test_fetch('landing_since');
 SELECT * FROM landed('landing_since');
 SELECT value FROM dataops.cursor WHERE source = 'landing_since';
+-- a server may write any character of key and value as an escape
+SET client_min_messages = warning;
+SELECT landing_source('landing_escaped', '/items', '{"params": {"per_page": 100, "escaped": 1}, "cursor": {"path": "$.updated_at", "param": "since", "lookback": "30 minutes"}}');
+RESET client_min_messages;
+CALL dataops._test_fetch('landing_escaped');
+SELECT value FROM dataops.cursor WHERE source = 'landing_escaped';
+CALL dataops._test_fetch('landing_escaped');
 -- numbers beyond all times have no overlap
 SET client_min_messages = warning;
 SELECT landing_source('landing_far', '/echo', '{"params": {"n": "92233720368547758"}, "records": "$", "cursor": {"path": "$.query[0][1]", "param": "since", "lookback": "1 day"}}');
@@ -208,10 +215,10 @@ SELECT landing_source('landing_cap_since', '/items/window', '{"cursor": {"path":
 CALL dataops._test_fetch('landing_cap_since', to_ts => '2024-01-01 05:00+00');
 SELECT value, position->'next_start' IS NOT NULL AS goes_on FROM dataops.cursor WHERE source = 'landing_cap_since';
 
-SELECT count(dataops.drop_source('landing_' || name)) FROM unnest('{page,offset,cursor,next,link,found,links,found_links,window,since,etag,empty,each,long,cap,caps,cap_since}'::text[]) name;
+SELECT count(dataops.drop_source('landing_' || name)) FROM unnest('{page,offset,cursor,next,link,found,links,found_links,window,since,escaped,etag,empty,each,long,cap,caps,cap_since}'::text[]) name;
 DROP TABLE raw.landing_page, raw.landing_offset, raw.landing_cursor, raw.landing_next, raw.landing_link, raw.landing_found, raw.landing_links, raw.landing_found_links,
     raw.landing_window, raw.landing_cap, raw.landing_caps, raw.landing_cap_since,
-    raw.landing_since, raw.landing_etag, raw.landing_empty, raw.landing_each, raw.landing_long;
+    raw.landing_since, raw.landing_escaped, raw.landing_etag, raw.landing_empty, raw.landing_each, raw.landing_long;
 DROP SERVER landing_api, landing_lake;
 DROP TABLE landing_ran;
 DROP FUNCTION landing_source, landed, landing_count, landing_loud, landing_quiet;
