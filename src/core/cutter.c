@@ -10,6 +10,8 @@
  */
 #include "core/cutter_state.h"
 
+#define RECORD_SEPARATOR	'\x1e'	/* before each text of a sequence (RFC 7464) */
+
 static const char byte_order_mark[] = "\xEF\xBB\xBF";
 
 bool
@@ -110,7 +112,18 @@ step_start(Cutter *cutter)
 		return;
 	if (*cutter->at == '<')
 		cutter_broken(cutter, "the body is HTML or XML, not JSON");
+	/* the texts of a sequence may have more than one line */
+	cutter->line_end = *cutter->at == RECORD_SEPARATOR ? RECORD_SEPARATOR : '\n';
 	cutter->state = cutter->lines ? IN_LINE : AT_VALUE;
+}
+
+/* To the first byte of a record, or the end of the chunk. */
+static void
+skip_between(Cutter *cutter)
+{
+	cutter->at = json_space_skip(cutter->at, cutter->end);
+	while (cutter->at < cutter->end && *cutter->at == cutter->line_end)
+		cutter->at = json_space_skip(cutter->at + 1, cutter->end);
 }
 
 /* The line ends before cutter->at; white space at its end does not belong to the record. */
@@ -127,18 +140,18 @@ line_finish(Cutter *cutter)
 static bool
 step_line(Cutter *cutter)
 {
-	const char *newline;
+	const char *line_end;
 
 	if (!cutter->record.active)
 	{
-		cutter->at = json_space_skip(cutter->at, cutter->end);
+		skip_between(cutter);
 		if (cutter->at == cutter->end)
 			return false;
 		capture_begin(&cutter->record, cutter->at);
 	}
-	newline = memchr(cutter->at, '\n', cutter->end - cutter->at);
-	cutter->at = newline != NULL ? newline : cutter->end;
-	return newline != NULL && line_finish(cutter);
+	line_end = memchr(cutter->at, cutter->line_end, cutter->end - cutter->at);
+	cutter->at = line_end != NULL ? line_end : cutter->end;
+	return line_end != NULL && line_finish(cutter);
 }
 
 /* Moves on by at least one byte or state; true when cutter->ready is a record. */
@@ -157,7 +170,7 @@ step(Cutter *cutter)
 	}
 }
 
-/* The last line has no newline; it must at least be whole. */
+/* Nothing follows the last line; it must at least be whole. */
 static bool
 last_line(Cutter *cutter)
 {

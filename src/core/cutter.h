@@ -66,7 +66,10 @@ extern Cutter *cutter_create(MemoryContext memory, const MemberPath *records,
 							 const MemberPath *const *wanted, int nwanted,
 							 const CutterLimits *limits);
 
-/* A cutter for a body of one record a line; blank lines are skipped. */
+/*
+ * A cutter for a body of one record a line; blank lines are skipped.  A body that begins with a
+ * record separator is a sequence (RFC 7464): there each record follows one.
+ */
 extern Cutter *cutter_create_lines(MemoryContext memory, const CutterLimits *limits);
 
 /*

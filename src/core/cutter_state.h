@@ -25,7 +25,7 @@ typedef enum CutterState
 	IN_STRING,
 	IN_WORD,					/* a number or literal */
 	IN_RECORD,					/* passed over by its extent */
-	IN_LINE						/* records by lines */
+	IN_LINE						/* records by lines, or by separators */
 } CutterState;
 
 typedef struct Wanted
@@ -42,6 +42,7 @@ struct Cutter
 {
 	CutterLimits limits;
 	bool		lines;
+	char		line_end;		/* what is between two records by lines */
 	CutterState state;
 
 	/* the current chunk */

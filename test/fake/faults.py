@@ -350,6 +350,13 @@ def three_records(_request, reply, _state):
 
 # Header fields and the protocol itself
 
+@route("/sequence", FAULTS)
+def sequence(_request, reply, _state):
+    """Records as RFC 7464 has them; one of several lines."""
+    texts = [json.dumps(record, indent=None if record["id"] == 1 else 1) for record in RECORDS]
+    reply.send("".join(f"\x1e{text}\n" for text in texts), content_type="application/json-seq")
+
+
 @route("/redirect", FAULTS)
 def redirect(request, reply, _state):
     """To the URL of to=, or to itself when there is none."""

@@ -50,6 +50,10 @@ INSERT INTO body (path, body) VALUES
 	(NULL, E'{"a":1}\n{"a":2}\n'), (NULL, E'\n {"a":1} \r\n\n\n[2]\n3'), (NULL, ''), (NULL, E' \n \n'),
 	(NULL, E'{"a":1}\noops\n{"a":3}\n'), (NULL, E'{"a":1}\n{"a":'), (NULL, E'{"a":1}\n{"a":"'), (NULL, E'{"a":1}\n"a\\'),
 	(NULL, '<html>'), (NULL, E'{"a":1}\n<html>'), (NULL, U&'\FEFF{"a":1}');
+-- or behind a separator
+INSERT INTO body (path, body) VALUES
+	(NULL, E'\x1e{"a":1}\n\x1e{"a":2}\n'), (NULL, E' \x1e{"a":\n  [1,\n 2]}\n\x1e\x1e\n \x1e3\n'), (NULL, E'\x1e'), (NULL, E'\x1e\x1e\n'),
+	(NULL, E'\x1e{"a":1}\n\x1e{"a":'), (NULL, E'\x1e{"a":1\n\x1e{"a":2}\n'), (NULL, E'{"a":1}\n\x1e{"a":2}\n');
 
 CREATE VIEW cut AS
 SELECT n, chunk, row, event, number, content

@@ -76,6 +76,8 @@ CALL bad('bad_bom', '/charset/bom');
 CALL bad('bad_multi', '/gzip/multi');
 CALL bad('bad_deflate', '/gzip/deflate');
 CALL bad('bad_whole', '/close/whole');
+CALL bad('bad_sequence', '/sequence');
+SELECT ordinal, record FROM raw.bad_sequence ORDER BY ordinal;
 
 SELECT count(*) FROM dataops.request WHERE problem LIKE '%canary%' OR url LIKE '%canary%';
 SET client_min_messages = warning;
