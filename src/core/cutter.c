@@ -259,6 +259,12 @@ cutter_found(const Cutter *cutter)
 	return cutter->found;
 }
 
+const CutReach *
+cutter_reach(const Cutter *cutter)
+{
+	return &cutter->reach;
+}
+
 const char *
 cut_found_name(CutFound found)
 {

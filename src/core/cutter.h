@@ -51,6 +51,18 @@ typedef enum CutFound
 	CUT_BOOLEAN
 } CutFound;
 
+#define CUT_NAMES		10
+#define CUT_NAME_BYTES	64
+
+/* The last value on the records' path that the document has, and what it holds. */
+typedef struct CutReach
+{
+	int			nmembers;		/* of the path, that lead to it; 0: the whole document */
+	CutFound	type;			/* CUT_NOTHING: there is no document */
+	int			nnames;			/* members of an object; only CUT_NAMES of them are given */
+	char		names[CUT_NAMES][CUT_NAME_BYTES + 1];	/* as they stand, cut if long */
+} CutReach;
+
 typedef enum CutValue
 {
 	CUT_VALUE_ABSENT,
@@ -86,6 +98,11 @@ extern const char *cutter_reason(const Cutter *cutter, uint64 *offset);
 
 /* After CUT_END. */
 extern CutFound cutter_found(const Cutter *cutter);
+
+/*
+ * After CUT_END.  What is inside the one record is not looked at: its members may be missing.
+ */
+extern const CutReach *cutter_reach(const Cutter *cutter);
 
 /* "an array", "a string", … for messages. */
 extern const char *cut_found_name(CutFound found);

@@ -62,6 +62,7 @@ struct Cutter
 	/* records */
 	MemberTrail		records;
 	CutFound	found;
+	CutReach	reach;
 	int			element_depth;	/* containers open where the records are elements, or 0 */
 	bool		wanted_inside;	/* a wanted value may lie in a record that is an object */
 	bool		whole;			/* the value at record_depth is the record being walked through */

@@ -129,6 +129,34 @@ value_dispatch(Cutter *cutter)
 	return false;
 }
 
+/* A value begins that the records' path leads to or through. */
+static void
+note_reach(Cutter *cutter)
+{
+	if (cutter->depth < cutter->reach.nmembers)
+		return;
+	cutter->reach.nmembers = cutter->depth;
+	cutter->reach.type = value_type(*cutter->at);
+	cutter->reach.nnames = 0;
+}
+
+/* A key, its closing quote included: keeps it when it stands where the path goes on. */
+static void
+note_name(Cutter *cutter, const char *key, size_t length)
+{
+	CutReach   *reach = &cutter->reach;
+	size_t		kept = Min(length - 1, CUT_NAME_BYTES);
+
+	if (cutter->depth != reach->nmembers + 1 || cutter->records.matched < reach->nmembers)
+		return;
+	if (reach->nnames < CUT_NAMES)
+	{
+		memcpy(reach->names[reach->nnames], key, kept);
+		reach->names[reach->nnames][kept] = '\0';
+	}
+	reach->nnames++;
+}
+
 static bool
 value_begin(Cutter *cutter)
 {
@@ -157,6 +185,8 @@ value_begin(Cutter *cutter)
 		wanted->state = CUT_VALUE_ABSENT;
 		capture_begin(&wanted->capture, cutter->at);
 	}
+	if (cutter->records.matched == cutter->depth)
+		note_reach(cutter);
 	if (member_trail_ends(&cutter->records, cutter->depth))
 		records_begin(cutter);
 	return cutter->state == IN_RECORD || cutter->why != NULL ? false : value_dispatch(cutter);
@@ -202,6 +232,7 @@ key_end(Cutter *cutter)
 		cutter_broken(cutter, "a key is too long");
 		return;
 	}
+	note_name(cutter, key, length);
 	member_trail_key(&cutter->records, cutter->depth, key, length, memory);
 	for (int i = 0; i < cutter->nwanted; i++)
 		member_trail_key(&cutter->wanted[i].trail, cutter->depth, key, length, memory);

@@ -78,7 +78,7 @@ read_path(PathReader *reader, MemberPath *path)
 		reader->at++;
 		if (!read_name(reader, &path->members[path->nmembers]))
 			return false;
-		path->nmembers++;
+		path->members[path->nmembers++].text_end = reader->at - reader->text;
 	}
 	if (reader->end - reader->at >= 3 && memcmp(reader->at, "[*]", 3) == 0)
 	{

@@ -16,6 +16,7 @@ typedef struct MemberName
 {
 	const char *name;			/* UTF-8, unescaped, not terminated */
 	size_t		length;
+	size_t		text_end;		/* in the path's text: behind the member */
 } MemberName;
 
 typedef struct MemberPath

@@ -296,6 +296,28 @@ needs_array(const SourceSpec *source)
 		source->paging.type == PAGING_OFFSET;
 }
 
+/* What stands where the path to the records leaves the answer. */
+static char *
+describe_reach(const BodyReading *reading)
+{
+	const MemberPath *path = reading->source->records;
+	const CutReach *reach = cutter_reach(reading->cutter);
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "\"%.*s\" is %s", reach->nmembers == 0 ? 1 :
+					 (int) path->members[reach->nmembers - 1].text_end, path->text,
+					 cut_found_name(reach->type));
+	if (reach->type == CUT_OBJECT)
+		appendStringInfoString(&text, reach->nnames == 0 ? " without members" : " with ");
+	for (int i = 0; i < Min(reach->nnames, CUT_NAMES); i++)
+		appendStringInfo(&text, "%s\"%s\"", i > 0 ? ", " : "",
+						 error_clean(reach->names[i], strlen(reach->names[i]), CUT_NAME_BYTES));
+	if (reach->nnames > CUT_NAMES)
+		appendStringInfo(&text, " and %d more", reach->nnames - CUT_NAMES);
+	return text.data;
+}
+
 static void
 check_found(BodyReading *reading)
 {
@@ -307,17 +329,12 @@ check_found(BodyReading *reading)
 
 	if (found == CUT_ARRAY || found == CUT_NULL || single || (bare && found != CUT_NOTHING))
 		return;
-	if (found == CUT_NOTHING)
-		set_problem(reading->page,
-					psprintf("the answer has nothing at \"%s\"", source->records->text), false,
-					"Look at an answer with dataops.preview(), and set \"records\" to the path of "
-					"its list.");
-	else
-		set_problem(reading->page,
-					psprintf("the answer has %s at \"%s\" where an array of records is expected",
-											cut_found_name(found), source->records->text), false,
-					"Look at an answer with dataops.preview(), and set \"records\" to the path of "
-					"its list.");
+	set_problem(reading->page, found == CUT_NOTHING ?
+				psprintf("the answer has nothing at \"%s\": %s", source->records->text,
+						 describe_reach(reading)) :
+				psprintf("the answer has %s at \"%s\" where an array of records is expected",
+						 cut_found_name(found), source->records->text), false,
+				"Set \"records\" of the source to the path of its list.");
 }
 
 /*

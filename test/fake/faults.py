@@ -333,6 +333,13 @@ def an_object(_request, reply, _state):
     reply.json({"code": -1121, "msg": "Invalid symbol."})
 
 
+@route("/body", FAULTS)
+def body(request, reply, _state):
+    """Any text= as the body, or an object of many= members with long names."""
+    many = {f"member {n} " + "x" * 80: n for n in range(1, request.number("many", 0) + 1)}
+    reply.send(request.query.get("text", json.dumps(many)))
+
+
 @route("/empty", FAULTS)
 def empty(_request, reply, _state):
     reply.json([])

@@ -19,7 +19,7 @@ Routes (a "?" shows the parameters that a route knows; all of them have defaults
   /length/short|long|duplicate|conflict|huge|negative|text|coding
   /gzip/ok|multi|deflate|trailing|truncated|corrupt|bad-crc|notgzip|unknown|bomb?mb=&layers=
   /charset/latin1|utf16|bom
-  /big?mb=&kb=&length  /html?code=  /text?code=  /three  /sequence  /object  /empty  /nothing  /drift
+  /big?mb=&kb=&length  /html?code=  /text?code=  /three  /sequence  /object  /body?text=&many=  /empty  /nothing  /drift
   /invalid/utf8|nul|rawnul|surrogate|comma|nan|quote  /number/140000  /deep?n=
   /redirect?to=&code=  /header/big|many|nul|latin1  /protocol/garbage|http09|badstatus|hundreds
   /etag?change&only=etag|date

@@ -11,6 +11,13 @@ BEGIN
     CALL dataops._test_fetch(name);
 END
 $$;
+CREATE PROCEDURE bad_path(name text, records text, body text) LANGUAGE plpgsql
+AS $$
+BEGIN
+    CALL bad(name, '/body', jsonb_build_object('records', records,
+        'params', jsonb_build_object('text', replace(replace(body, '{', '{{'), '}', '}}'))));
+END
+$$;
 CREATE VIEW quarantined AS SELECT source, page, ordinal, sqlstate, reason, length(raw) FROM dataops.quarantine_row WHERE source LIKE 'bad\_%';
 
 CALL bad('bad_html', '/html');
@@ -30,6 +37,11 @@ CALL bad('bad_redirect', '/redirect', '{"params": {"to": "http://127.0.0.1:1/"}}
 CALL bad('bad_object', '/object', '{"records": "$[*]"}');
 CALL bad('bad_object_page', '/object', '{"paginate": {"type": "page"}}');
 CALL bad('bad_nothing_there', '/object', '{"records": "$.data"}');
+CALL bad_path('bad_nothing_deep', '$.data.items.list', '{"x": {"data": 1}, "data": {"é": [{"in": 1}], "p\u0061ge": {}}, "y": {"z": 1}}');
+CALL bad_path('bad_nothing_scalar', '$."a b".items', '{"a b": 5, "data": 1}');
+CALL bad_path('bad_nothing_empty', '$.data.items', '{"data": {}}');
+CALL bad_path('bad_nothing_list', '$.data', '[{"data": []}]');
+CALL bad('bad_nothing_many', '/body', '{"params": {"many": 15}, "records": "$.data"}');
 CALL bad('bad_big', '/big', '{"params": {"mb": 70}}');
 CALL bad('bad_bomb', '/gzip/bomb', '{"params": {"mb": 1000}}');
 CALL bad('bad_truncated', '/gzip/truncated');
@@ -94,4 +106,4 @@ $$;
 DROP SERVER bad_api;
 DROP VIEW quarantined;
 DROP FUNCTION landed;
-DROP PROCEDURE bad;
+DROP PROCEDURE bad, bad_path;

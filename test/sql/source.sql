@@ -80,6 +80,12 @@ SELECT dataops.create_http_source('source_link', 'source_api', '/items/link');
 SELECT regexp_replace(note, 'http://[^ ]*', 'URL') FROM dataops.preview('source_link', 0) WHERE note IS NOT NULL;
 SELECT dataops.alter_source('source_link', '{"params": {"lines": 1}}');
 SELECT regexp_replace(note, 'http://[^ ]*', 'URL') FROM dataops.preview('source_link', 0) WHERE note IS NOT NULL;
+SELECT dataops.create_http_source('source_wrapped', 'source_api', '/items/cursor', params => '{"wrap": "items"}', records => '$.itemz');
+\set VERBOSITY default
+SELECT * FROM dataops.preview('source_wrapped');
+\set VERBOSITY terse
+SELECT dataops.alter_source('source_wrapped', '{"records": "$.items"}');
+SELECT count(*) FROM dataops.preview('source_wrapped') WHERE record IS NOT NULL;
 SELECT dataops.create_http_source('source_html', 'source_api', '/html');
 SELECT * FROM dataops.preview('source_html');
 
@@ -112,7 +118,7 @@ SET ROLE source_other;
 SELECT dataops.drop_source('source_theirs');
 RESET ROLE;
 SELECT dataops.drop_pipeline('source_pipeline'), dataops.drop_pipeline('source_second');
-SELECT dataops.drop_source('source_link'), dataops.drop_source('source_html'), dataops.drop_source('source_items');
+SELECT dataops.drop_source('source_link'), dataops.drop_source('source_html'), dataops.drop_source('source_wrapped'), dataops.drop_source('source_items');
 SET client_min_messages = warning;
 DROP TABLE raw.source_theirs;
 DROP SCHEMA source_out CASCADE;
@@ -120,5 +126,5 @@ SELECT dataops.revoke_role('source_other');
 REVOKE ALL ON SCHEMA raw FROM source_other;
 REVOKE ALL ON FOREIGN SERVER source_api FROM source_other;
 DROP ROLE source_other;
-DROP TABLE raw.source_link, raw.source_html, raw.source_items;
+DROP TABLE raw.source_link, raw.source_wrapped, raw.source_html, raw.source_items;
 DROP SERVER source_api;
