@@ -160,6 +160,8 @@ run_preview(Preview *preview, const Definition *definition, MemoryContext memory
 				errmsg("the range has nothing to ask for"));
 	ask = client_ask(client, request,
 					 request_parts(connection, preview->source, &preview->scope, secret), NULL);
+	wait_interactive(memory, WAIT_STATEMENT_MS,
+					 psprintf("the preview of %s (%s)", preview->source->what, ask->shown));
 	while (!ask->answered)
 		(void) client_next(client);
 	show_answer(preview, ask, &ask->answer);
@@ -182,7 +184,6 @@ dataops_preview(PG_FUNCTION_ARGS)
 	previous = MemoryContextSwitchTo(memory);
 	definition = definition_get(DEFINITION_SOURCE, "", name, env);
 	definition_check_right(definition->owner, "source", name);
-	wait_interactive(memory, WAIT_STATEMENT_MS);
 	preview.source = source_spec_read(name, definition->spec);
 	preview.writer = jsonb_writer_create(memory);
 	preview.scope = (RequestScope) {

@@ -380,7 +380,8 @@ dataops_probe_connection(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	previous = MemoryContextSwitchTo(probe.memory);
-	wait_interactive(probe.memory, WAIT_STATEMENT_MS);
+	wait_interactive(probe.memory, WAIT_STATEMENT_MS,
+					 psprintf("the test of connection \"%s\"", probe.server));
 	if (put_guarded(&probe, "usable", find_connection, NULL))
 		probe_connection(&probe);
 	MemoryContextSwitchTo(previous);

@@ -275,7 +275,7 @@ dataops_test_http(PG_FUNCTION_ARGS)
 	HttpPool   *pool;
 	HttpResponse *response;
 
-	wait_interactive(CurrentMemoryContext, limit_ms > 0 ? limit_ms : 60 * 1000);
+	wait_interactive(CurrentMemoryContext, limit_ms > 0 ? limit_ms : 60 * 1000, "a test");
 	pool = pool_read(CurrentMemoryContext, options);
 	for (int i = option_int(options, "repeat"); i > 1; i--)
 		http_perform(pool, request_read(url, options));
@@ -301,7 +301,7 @@ dataops_test_http_many(PG_FUNCTION_ARGS)
 	int			complete = 0;
 	int			reused = 0;
 
-	wait_interactive(CurrentMemoryContext, 60 * 1000);
+	wait_interactive(CurrentMemoryContext, 60 * 1000, "a test");
 	pool = pool_read(CurrentMemoryContext, options);
 	for (int i = 0; i < count; i++)
 		transfer_start(pool, request, NULL);

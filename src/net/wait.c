@@ -18,6 +18,8 @@
 
 /* clock value at which interactive waiting ends; 0 = not interactive */
 static int64 interactive_until = 0;
+static long interactive_limit_ms;
+static const char *interactive_what;
 
 int64
 wait_clock_ms(void)
@@ -44,7 +46,8 @@ wait_begin(long timeout_ms)
 	if (left <= 0)
 		ereport(ERROR,
 				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				errmsg("could not finish within the time for interactive use"),
+				errmsg("could not finish %s within %g s, the time for interactive use",
+					   interactive_what, interactive_limit_ms / 1000.0),
 				errhint("Run it as a step of a pipeline, which may wait as long as it needs."));
 	return timeout_ms < 0 ? left : Min(timeout_ms, left);
 }
@@ -84,11 +87,13 @@ wait_interactive_end(void *arg)
 }
 
 void
-wait_interactive(MemoryContext scope, long limit_ms)
+wait_interactive(MemoryContext scope, long limit_ms, const char *what)
 {
 	MemoryContextCallback *end = MemoryContextAllocZero(scope, sizeof(MemoryContextCallback));
 
 	end->func = wait_interactive_end;
 	MemoryContextRegisterResetCallback(scope, end);
+	interactive_what = MemoryContextStrdup(scope, what);
+	interactive_limit_ms = limit_ms;
 	interactive_until = wait_clock_ms() + limit_ms;
 }

@@ -27,9 +27,10 @@ extern void latch_sleep(long ms);
 /*
  * From now until "scope" is reset or deleted, this process may wait inside an ordinary statement,
  * snapshot held, for "limit_ms" altogether by the clock. For the named exceptions only (a
- * preview, a connection's test, the pauses of who waits for readers). Scopes do not nest.
+ * preview, a connection's test, the pauses of who waits for readers). Scopes do not nest. "what" is
+ * what cannot be finished then, for the message: "the preview of …"; it is copied.
  */
-extern void wait_interactive(MemoryContext scope, long limit_ms);
+extern void wait_interactive(MemoryContext scope, long limit_ms, const char *what);
 
 #define WAIT_STATEMENT_MS	30000	/* what such a statement may wait */
 

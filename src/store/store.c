@@ -111,7 +111,8 @@ dataops_list_objects(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	previous = MemoryContextSwitchTo(memory);
-	wait_interactive(memory, WAIT_STATEMENT_MS);
+	wait_interactive(memory, WAIT_STATEMENT_MS,
+					 psprintf("the list of what connection \"%s\" stores", server));
 	store = store_open(connection_open(server, GetUserId()), STORE_PRODUCTION, memory);
 	foreach(cell, store->driver->list(store, prefix))
 	{

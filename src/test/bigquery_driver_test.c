@@ -103,7 +103,7 @@ dataops_test_bigquery_driver(PG_FUNCTION_ARGS)
 		.reset = json_value_bool(options, "reset", false)
 	};
 
-	wait_interactive(memory, WAIT_LIMIT_MS);
+	wait_interactive(memory, WAIT_LIMIT_MS, "a test");
 	warehouse = warehouse_bigquery_driver.open(
 		connection_open(text_to_cstring(PG_GETARG_TEXT_PP(0)), GetUserId()), memory);
 	warehouse->driver->check_table(warehouse, table);

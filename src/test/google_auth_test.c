@@ -119,7 +119,7 @@ dataops_test_google_tokens(PG_FUNCTION_ARGS)
 	Datum	   *steps;
 	int			nsteps;
 
-	wait_interactive(CurrentMemoryContext, WAIT_MS);
+	wait_interactive(CurrentMemoryContext, WAIT_MS, "a test");
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(3), TEXTOID, -1, false, TYPALIGN_INT, &steps, NULL,
 					  &nsteps);
 	for (int i = 0; i < nsteps; i++)

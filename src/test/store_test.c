@@ -130,7 +130,7 @@ dataops_test_store(PG_FUNCTION_ARGS)
 	StoreResult result;
 	TupleDesc	row;
 
-	wait_interactive(memory, LIMIT_MS);
+	wait_interactive(memory, LIMIT_MS, "a test");
 	result = operate(store, staging, text_to_cstring(PG_GETARG_TEXT_PP(1)),
 					 text_to_cstring(PG_GETARG_TEXT_PP(2)), &content);
 	MemoryContextSwitchTo(previous);
@@ -155,7 +155,7 @@ dataops_test_remove_marked(PG_FUNCTION_ARGS)
 	Store	   *store = store_open(connection, STORE_PRODUCTION, CurrentMemoryContext);
 	StoreResult result;
 
-	wait_interactive(CurrentMemoryContext, LIMIT_MS);
+	wait_interactive(CurrentMemoryContext, LIMIT_MS, "a test");
 	result = store->driver->remove_marked(store, text_to_cstring(PG_GETARG_TEXT_PP(1)),
 										  text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	PG_RETURN_TEXT_P(cstring_to_text(outcomes[result.outcome]));

@@ -147,7 +147,7 @@ pause_holding_locks(long ms)
 	MemoryContext scope = AllocSetContextCreate(CurrentMemoryContext, "dataops pause",
 												ALLOCSET_SMALL_SIZES);
 
-	wait_interactive(scope, 2 * ms);
+	wait_interactive(scope, 2 * ms, "the pause before a table is locked");
 	latch_sleep(ms);
 	MemoryContextDelete(scope);
 }

@@ -234,7 +234,8 @@ dataops_bigquery(PG_FUNCTION_ARGS)
 	query.warehouse = bigquery_open(connection, memory);
 	call.body = request_body(query.warehouse, text_to_cstring(PG_GETARG_TEXT_PP(1)),
 							 PG_GETARG_JSONB_P(2));
-	wait_interactive(memory, WAIT_STATEMENT_MS);
+	wait_interactive(memory, WAIT_STATEMENT_MS,
+					 psprintf("the query of connection \"%s\"", connection->server));
 	query.until = wait_clock_ms() + WAIT_STATEMENT_MS - LAST_WORDS_MS - ANSWER_MS;
 	put_answers(&query, bigquery_call(query.warehouse, &call));
 	MemoryContextSwitchTo(previous);

@@ -34,6 +34,12 @@ sub http
 	return "SELECT concat_ws('|', r->>'verdict', r->>'problem') FROM dataops._test_http('$url', '{$open$options}') r";
 }
 
+# A preview waits for as long as it may, which is seen at the end
+$node->safe_psql('postgres', "CREATE SERVER hanging FOREIGN DATA WRAPPER dataops_http OPTIONS (url 'http://127.0.0.1:$fake->{port}');
+	SELECT dataops.create_http_source('hanging', 'hanging', '/hang', params => '{\"key\": \"hidden\"}')");
+my $preview_began = time;
+my $preview = session_start($node, 'preview', q{SELECT * FROM dataops.preview('hanging')});
+
 # Our own deadlines
 
 for my $case (
@@ -68,7 +74,7 @@ for my $route ('/slow?ms=20000', '/slow/headers?ms=20000')
 like($node->safe_psql('postgres', http("http://127.0.0.1:$fake->{port}/slow?ms=20000&bytes=100", ',"stall_s":1,"stall_bytes":1000')),
 	qr/^timeout\|.*too slow/, 'the stall limit counts bytes, not silence');
 my ($code, $out, $err) = $node->psql('postgres', http($hanging{'first byte'}, ',"interactive_ms":400'));
-like($err, qr/could not finish within the time for interactive use/, 'interactive waiting is capped');
+like($err, qr/could not finish a test within 0\.4 s, the time for interactive use/, 'interactive waiting is capped');
 
 # From outside, in every phase
 
@@ -149,6 +155,12 @@ is($node->safe_psql('postgres', "SELECT sum((r->>'complete')::int) FROM generate
 	WHERE true"), 150, 'many pools, broken off');
 is($node->safe_psql('postgres', "SELECT count(*) FROM generate_series(1, 60) g, dataops._test_http('http://127.0.0.1:$fake->{port}/three?n=' || g, '{$open}') r;
 	SELECT count(*) < 60 FROM pg_ls_dir('/proc/self/fd')"), "60\nt", 'descriptors are closed');
+
+# The preview
+like(session_end($preview),
+	qr{could not finish the preview of source "hanging" \(http://127\.0\.0\.1:\d+/hang\?key=…\) within 30 s, the time for interactive use},
+	'what a preview could not finish is named');
+cmp_ok(time - $preview_began, '>=', 30, '… when its time was over');
 
 # Fast shutdown with a victim in each phase
 my @victims = map { victim($_, 'last' . ++$number) } sort keys %hanging;
