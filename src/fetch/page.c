@@ -391,6 +391,7 @@ read_next(BodyReading *reading, bool lines)
 									   path->text), false, NULL);
 		page->facts.next = next;
 	}
+	page->facts.next_absent = path != NULL && value == CUT_VALUE_ABSENT;
 	page->facts.link = find_next_link(reading->response);
 }
 

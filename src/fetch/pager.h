@@ -27,6 +27,7 @@ typedef struct PageFacts
 {
 	int64		records;
 	const char *next;			/* at the path of cursor or next_link; NULL when null or absent */
+	bool		next_absent;	/* there is not even a null */
 	const char *link;			/* rel=next of the Link header; NULL without one */
 	bool		skipped;		/* by its status: no records, but perhaps on the next page */
 	bool		last;			/* likewise: the end of the pages */

@@ -102,9 +102,12 @@ describe_next(const SourceSpec *source, const PageFacts *facts)
 				"no Link header: the last page";
 		case PAGING_CURSOR:
 		case PAGING_NEXT_LINK:
-			return facts->next != NULL ?
-				psprintf("the next page is told at \"%s\"", source->paging.path->text) :
-				psprintf("nothing at \"%s\": the last page", source->paging.path->text);
+			if (facts->next != NULL)
+				return psprintf("the next page is told at \"%s\"", source->paging.path->text);
+			/* many leave the member out of a last page, so a wrong path is no error */
+			return psprintf(facts->next_absent ?
+							"there is no \"%s\": taken for the last page, unless the path is "
+							"wrong" : "null at \"%s\": the last page", source->paging.path->text);
 		default:
 			return "only the first page is shown";
 	}

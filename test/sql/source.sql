@@ -86,6 +86,12 @@ SELECT * FROM dataops.preview('source_wrapped');
 \set VERBOSITY terse
 SELECT dataops.alter_source('source_wrapped', '{"records": "$.items"}');
 SELECT count(*) FROM dataops.preview('source_wrapped') WHERE record IS NOT NULL;
+SELECT dataops.alter_source('source_wrapped', '{"paginate": {"type": "cursor", "param": "cursor", "path": "$.next"}}');
+SELECT split_part(note, '; ', 2) FROM dataops.preview('source_wrapped', 0) WHERE note IS NOT NULL;
+SELECT dataops.alter_source('source_wrapped', '{"params": {"wrap": "items", "total": 3}}');
+SELECT split_part(note, '; ', 2) FROM dataops.preview('source_wrapped', 0) WHERE note IS NOT NULL;
+SELECT dataops.alter_source('source_wrapped', '{"paginate": {"type": "cursor", "param": "cursor", "path": "$.page.nxt"}}');
+SELECT split_part(note, '; ', 2) FROM dataops.preview('source_wrapped', 0) WHERE note IS NOT NULL;
 SELECT dataops.create_http_source('source_html', 'source_api', '/html');
 SELECT * FROM dataops.preview('source_html');
 
