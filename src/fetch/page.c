@@ -288,26 +288,14 @@ read_body(BodyReading *reading)
 
 /* ---- what stands in it ---- */
 
-/* The kinds of paging that count records need a list of them. */
-static bool
-needs_array(const SourceSpec *source)
-{
-	return source->paging.type == PAGING_WINDOW || source->paging.type == PAGING_PAGE ||
-		source->paging.type == PAGING_OFFSET;
-}
-
-/* What stands where the path to the records leaves the answer. */
+/* "an object with "a", "b"", "a number", … */
 static char *
-describe_reach(const BodyReading *reading)
+describe_value(const CutReach *reach)
 {
-	const MemberPath *path = reading->source->records;
-	const CutReach *reach = cutter_reach(reading->cutter);
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "\"%.*s\" is %s", reach->nmembers == 0 ? 1 :
-					 (int) path->members[reach->nmembers - 1].text_end, path->text,
-					 cut_found_name(reach->type));
+	appendStringInfoString(&text, cut_found_name(reach->type));
 	if (reach->type == CUT_OBJECT)
 		appendStringInfoString(&text, reach->nnames == 0 ? " without members" : " with ");
 	for (int i = 0; i < Min(reach->nnames, CUT_NAMES); i++)
@@ -321,19 +309,24 @@ describe_reach(const BodyReading *reading)
 static void
 check_found(BodyReading *reading)
 {
-	const SourceSpec *source = reading->source;
+	const MemberPath *path = reading->source->records;
 	CutFound	found = cutter_found(reading->cutter);
-	bool		single = found == CUT_OBJECT && !source->records->elements && !needs_array(source);
-	bool		bare = source->records->nmembers == 0 && !source->records->elements &&
-		!needs_array(source);
+	const CutReach *reach = cutter_reach(reading->cutter);
+	bool		single = found == CUT_OBJECT && !path->elements;
+	bool		bare = path->nmembers == 0 && !path->elements && found != CUT_NOTHING;
+	char	   *problem;
 
-	if (found == CUT_ARRAY || found == CUT_NULL || single || (bare && found != CUT_NOTHING))
+	if (found == CUT_ARRAY || found == CUT_NULL || single || bare)
 		return;
-	set_problem(reading->page, found == CUT_NOTHING ?
-				psprintf("the answer has nothing at \"%s\": %s", source->records->text,
-						 describe_reach(reading)) :
-				psprintf("the answer has %s at \"%s\" where an array of records is expected",
-						 cut_found_name(found), source->records->text), false,
+	if (found != CUT_NOTHING)
+		problem = psprintf("the answer has %s at \"%s\" where an array of records is expected",
+						   describe_value(reach), path->text);
+	else
+		problem = psprintf("the answer has nothing at \"%s\": \"%.*s\" is %s", path->text,
+						   reach->nmembers == 0 ? 1 :
+						   (int) path->members[reach->nmembers - 1].text_end, path->text,
+						   describe_value(reach));
+	set_problem(reading->page, problem, false,
 				"Set \"records\" of the source to the path of its list.");
 }
 

@@ -222,6 +222,14 @@ read_paging(SourceSpec *source, Jsonb *spec)
 		refuse_value("max_pages", what, "at least 1");
 }
 
+/* Paging that counts records needs a list of them: one object is none. */
+static bool
+counts_records(const PagingSpec *paging)
+{
+	return paging->type == PAGING_WINDOW || paging->type == PAGING_PAGE ||
+		paging->type == PAGING_OFFSET;
+}
+
 /* ---- cursor ---- */
 
 static RecordPath *
@@ -493,6 +501,7 @@ source_spec_read(const char *name, Jsonb *spec)
 	(void) spec_texts(spec, "key", source->what);
 	source->for_each = spec_text(spec, "for_each", source->what);
 	read_paging(source, spec);
+	source->records->elements |= counts_records(&source->paging);
 	read_watermark(source, spec);
 	read_rate(source, spec);
 	read_retry(source, spec);

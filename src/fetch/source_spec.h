@@ -85,7 +85,7 @@ typedef struct SourceSpec
 	Jsonb	   *params;			/* NULL: none */
 	Jsonb	   *headers;
 	Jsonb	   *body;
-	MemberPath *records;
+	MemberPath *records;		/* to a list, where paging needs one, however it is written */
 	PagingSpec	paging;
 	WatermarkSpec *watermark;	/* NULL: none */
 	char	   *for_each;		/* NULL: one shard */
