@@ -9,7 +9,7 @@ CREATE OR REPLACE PROCEDURE dataops.run(
 )
 LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_run';
 COMMENT ON PROCEDURE dataops.run(text, text, timestamptz, timestamptz, text[]) IS
-'Runs a pipeline in this session: first what an earlier run left unfinished, then every interval that is due, or what is missing in [from_ts, to_ts) when given. Commits as it goes, so it needs to be a statement of its own. Ends in an error that names step and reason when a run failed; the record is already committed.';
+'Runs a pipeline in this session: first what an earlier run left unfinished, then every interval that is due, or what is missing in [from_ts, to_ts) when given. Nothing while a run over the same time waits. Commits as it goes, so it needs to be a statement of its own. Ends in an error that names step and reason, with the hint of the step, when a run failed; the record is already committed.';
 
 CREATE OR REPLACE FUNCTION dataops.start(
     pipeline text,
@@ -47,7 +47,7 @@ COMMENT ON PROCEDURE dataops.wait(uuid, interval) IS 'Returns when the run has s
 
 CREATE OR REPLACE FUNCTION dataops.cancel(run_id uuid) RETURNS boolean
 LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dataops_cancel';
-COMMENT ON FUNCTION dataops.cancel(uuid) IS 'Stops a run within a second, or keeps a queued one from starting. A failed run that holds its pipeline is given up: the hold ends. False when it has ended already.';
+COMMENT ON FUNCTION dataops.cancel(uuid) IS 'Stops a run within a second, or keeps a queued one from starting. A failed run that holds its pipeline, or that the next one would go on with because it landed a part of its records, is given up. False when it has ended already.';
 
 CREATE OR REPLACE FUNCTION dataops.retry(run_id uuid, version text DEFAULT 'current', from_step text DEFAULT NULL) RETURNS uuid
 LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_retry';

@@ -178,6 +178,7 @@ load_pipeline(Run *run, Jsonb *spec)
 	char	   *on_failure = spec_text(spec, "on_failure", "the pipeline");
 
 	run->timezone = spec_text(spec, "timezone", "the pipeline");
+	run->intervals = spec_text(spec, "every", "the pipeline") != NULL;
 	run->hold = on_failure != NULL && strcmp(on_failure, "hold") == 0;
 }
 
@@ -630,18 +631,19 @@ ledger_requeue_unfinished(const char *pipeline, const char *env, TimeRange withi
 }
 
 CancelOutcome
-ledger_request_cancel(const pg_uuid_t *id)
+ledger_request_cancel(const pg_uuid_t *id, bool gives_up)
 {
 	static const char sql[] =
 		"UPDATE dataops.run SET cancel_requested = (state = 'running'), holds = false, "
 		" finished_at = CASE state WHEN 'running' THEN NULL ELSE clock_timestamp() END, "
 		" state = CASE state WHEN 'running' THEN state ELSE 'cancelled' END "
-		"WHERE id = $1 AND (state IN ('queued', 'waiting', 'running') OR holds) "
-		"RETURNING cancel_requested";
+		"WHERE id = $1 AND (state IN ('queued', 'waiting', 'running') OR holds "
+		" OR $2 AND state = 'failed') RETURNING cancel_requested";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
 
 	sql_add_uuid(&args, id);
+	sql_add_bool(&args, gives_up);
 	rows = sql_run_own(sql, &args);
 	if (rows->count == 0)
 		return CANCEL_TOO_LATE;

@@ -113,7 +113,9 @@ typedef struct RunEnd
 	const char *hint;
 	const char *sqlstate;
 	TimestampTz next_attempt_at;
-	bool		drained;		/* of a loop: nothing was pending when it looked last */
+	/* of a loop */
+	const char *run_id;
+	bool		drained;		/* nothing was pending when it looked last */
 } RunEnd;
 
 extern void ledger_finish(Run *run, const RunEnd *end);
@@ -162,11 +164,12 @@ extern void ledger_skip_step(const pg_uuid_t *id, const char *step, const char *
 typedef enum CancelOutcome
 {
 	CANCEL_TOO_LATE,			/* it had ended */
-	CANCEL_DONE,				/* it was queued or waiting, or held its pipeline; cancelled now */
+	CANCEL_DONE,				/* it will not be gone on with; cancelled now */
 	CANCEL_REQUESTED			/* it is running; whoever works on it obeys */
 } CancelOutcome;
 
-extern CancelOutcome ledger_request_cancel(const pg_uuid_t *id);
+/* With "gives_up" one that failed is cancelled, too, as is one that holds its pipeline in any case. */
+extern CancelOutcome ledger_request_cancel(const pg_uuid_t *id, bool gives_up);
 
 /* Of a pipeline that is dropped: cancels what had still to run. */
 extern void ledger_cancel_all(const char *pipeline, const char *env);

@@ -58,6 +58,7 @@ typedef struct Run
 	bool		guarded;		/* an error now is caught by the step's guard */
 	List	   *steps;			/* Step *, as defined; plan_order() sorts them by "after" */
 	bool		partial;		/* restricted to some steps: its interval is not done by it */
+	bool		intervals;		/* of a pipeline with "every" */
 	bool		hold;			/* its failure keeps the pipeline still until a person acts */
 	MemoryContext memory;		/* lives as long as the run; never a transaction's context */
 	MemoryContext step_memory;	/* lives as long as the attempt in hand, however it ends */

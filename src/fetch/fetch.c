@@ -19,7 +19,9 @@
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "catalog/txn.h"
+#include "catalog/unfinished.h"
 #include "core/fault.h"
+#include "core/uuid.h"
 #include "fetch/traversal.h"
 
 #define CURSORS_AHEAD	200		/* read by one statement */
@@ -83,6 +85,32 @@ run_for_each(FetchStage *stage, const char *query)
 	sql_leave(&before);
 }
 
+/*
+ * Keeps a run from asking anew for what an earlier one has landed a part of; it may have been
+ * queued before that one failed.
+ */
+static void
+check_first(Run *run, Step *step)
+{
+	ListCell   *cell;
+
+	if (run->intervals)
+		return;
+	foreach(cell, unfinished_landings(run->pipeline, run->env, run->owner, list_make1(step->name)))
+	{
+		UnfinishedRun *first = lfirst(cell);
+
+		if (memcmp(&first->id, &run->id, sizeof(pg_uuid_t)) != 0)
+			ereport(ERROR,
+					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("run %s has landed a part of source \"%s\" and goes first",
+						   uuid_text(&first->id), step->target),
+					errdetail("Another run would land that part once more."),
+					errhint("SELECT dataops.retry('%s') lands the rest; dataops.cancel() gives it "
+							"up, and what has landed may land again.", uuid_text(&first->id)));
+	}
+}
+
 static void
 load(FetchStage *stage)
 {
@@ -91,6 +119,7 @@ load(FetchStage *stage)
 
 	txn_begin(stage->run);
 	MemoryContextSwitchTo(stage->memory);
+	check_first(stage->run, stage->step);
 	definition = stage->step->source;
 	if (definition == NULL)		/* a run from before sources were stored with it */
 		definition = definition_get(DEFINITION_SOURCE, "", stage->step->target, stage->run->env);

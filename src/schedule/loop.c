@@ -348,7 +348,8 @@ announce(Run *run, Step *step, const StageResult *result, TimestampTz started)
 			break;
 		case STAGE_FAILED:
 			ereport(run->in_worker ? LOG : NOTICE,
-					errmsg("%s: attempt %d failed: %s", step->name, step->attempt, result->error));
+					errmsg("%s: attempt %d failed: %s", step->name, step->attempt, result->error),
+					result->hint ? errhint("%s", result->hint) : 0);
 			break;
 	}
 }
@@ -559,7 +560,7 @@ claim_next(const char *pipeline, const char *env, const LoopOptions *options, Me
 	return run;
 }
 
-/* A copy in CurrentMemoryContext that outlives the run; its hint is the statement that repairs. */
+/* A copy in CurrentMemoryContext that outlives the run. */
 static RunEnd
 keep_end(Run *run, const RunEnd *end)
 {
@@ -567,7 +568,8 @@ keep_end(Run *run, const RunEnd *end)
 
 	kept.failed_step = end->failed_step ? pstrdup(end->failed_step) : NULL;
 	kept.error = end->error ? pstrdup(end->error) : NULL;
-	kept.hint = psprintf("SELECT dataops.retry('%s')", uuid_text(&run->id));
+	kept.hint = end->hint ? pstrdup(end->hint) : NULL;
+	kept.run_id = uuid_text(&run->id);
 	kept.sqlstate = end->sqlstate ? pstrdup(end->sqlstate) : NULL;
 	return kept;
 }

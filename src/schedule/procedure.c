@@ -22,12 +22,14 @@
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "catalog/txn.h"
+#include "catalog/unfinished.h"
 #include "core/uuid.h"
 #include "model/model.h"
 #include "net/wait.h"
 #include "schedule/loop.h"
 #include "schedule/plan.h"
 #include "schedule/queue.h"
+#include "schedule/report.h"
 #include "schedule/worker.h"
 
 PG_FUNCTION_INFO_V1(dataops_run);
@@ -186,11 +188,7 @@ queue_request(Definition *pipeline, const RunRequest *request)
 	else
 		ids = queue_due(pipeline, request->env, GetCurrentTimestamp(), 0, request->steps);
 	if (ids == NIL)
-		ereport(NOTICE,
-				errmsg("pipeline \"%s\" has nothing to do: all intervals are done",
-					   pipeline->object),
-				errhint("SELECT dataops.retry(run_id, from_step => '...') does steps of a run "
-						"again."));
+		report_nothing(pipeline, request->env, request->has_range ? &request->range : NULL);
 	return ids;
 }
 
@@ -226,21 +224,12 @@ yield_to_other(Definition *pipeline, const RunRequest *request)
 			errhint("SELECT * FROM dataops.progress shows how far it is."));
 }
 
-static void
-report_end(const char *pipeline, const RunEnd *end)
+/* Does the run that has ended so keep any other from beginning? */
+static bool
+waits_for_all(Definition *pipeline, const RunEnd *end)
 {
-	if (end->state == NULL)
-		return;
-	if (strcmp(end->state, "waiting") == 0)
-		ereport(NOTICE, errmsg("the run waits until %s; tick() or the next run goes on with it",
-							   timestamptz_to_str(end->next_attempt_at)));
-	if (strcmp(end->state, "failed") == 0)
-		ereport(ERROR,
-				errcode(MAKE_SQLSTATE(end->sqlstate[0], end->sqlstate[1], end->sqlstate[2],
-									  end->sqlstate[3], end->sqlstate[4])),
-				errmsg("pipeline \"%s\" failed at step \"%s\": %s", pipeline, end->failed_step,
-					   end->error),
-				errhint("Mend the cause, then: %s", end->hint));
+	return end->state != NULL && strcmp(end->state, "waiting") == 0 &&
+		!plan_has_intervals(pipeline);
 }
 
 /* run(pipeline, env, from_ts, to_ts, steps): in this session, until it has ended */
@@ -253,7 +242,9 @@ dataops_run(PG_FUNCTION_ARGS)
 	LoopOptions options = {.now = GetCurrentTimestamp()};
 	Run			claimant = {.pipeline = request.pipeline, .env = request.env, .memory = memory};
 	Definition *pipeline;
+	TakenUp		taken;
 	RunEnd		end;
+	bool		done;
 
 	installation_check();
 	pipeline = pipeline_to_run(request.pipeline, request.env);
@@ -264,14 +255,21 @@ dataops_run(PG_FUNCTION_ARGS)
 		PG_RETURN_VOID();
 	}
 	(void) ledger_requeue_held(request.pipeline, request.env);
+	check_steps_exist(&request);
+	taken = queue_take_up(pipeline, request.env, request.steps);
 	SPI_commit();
 	MemoryContextSwitchTo(memory);
 	end = loop_work_off(request.pipeline, request.env, &options, memory);
 	report_end(request.pipeline, &end);
-	txn_begin(&claimant);
-	queue_request(pipeline, &request);
-	txn_commit(&claimant);
-	end = loop_work_off(request.pipeline, request.env, &options, memory);
+	done = !request.has_range && request.steps == NIL &&
+		(taken.whole || waits_for_all(pipeline, &end));
+	if (!done)
+	{
+		txn_begin(&claimant);
+		queue_request(pipeline, &request);
+		txn_commit(&claimant);
+		end = loop_work_off(request.pipeline, request.env, &options, memory);
+	}
 	MemoryContextDelete(held);
 	worker_hand_over(request.pipeline, request.env, &end, false);
 	report_end(request.pipeline, &end);
@@ -318,20 +316,6 @@ read_head(const pg_uuid_t *id, MemoryContext memory)
 	SPI_commit();
 	MemoryContextSwitchTo(memory);
 	return head;
-}
-
-static void
-report_waited(const RunHead *head)
-{
-	if (strcmp(head->state, "succeeded") == 0)
-		return;
-	ereport(ERROR,
-			errcode(strcmp(head->state, "cancelled") == 0 ? ERRCODE_QUERY_CANCELED :
-					ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-			errmsg("run %s of pipeline \"%s\" %s%s%s", uuid_text(&head->id), head->pipeline,
-				   strcmp(head->state, "cancelled") == 0 ? "was cancelled" : "failed",
-				   head->error ? ": " : "", head->error ? head->error : ""),
-			errhint("SELECT dataops.retry('%s')", uuid_text(&head->id)));
 }
 
 /* wait(run_id, timeout): returns when it has ended; an error when it did not succeed in time */
@@ -384,16 +368,35 @@ head_to_change(FunctionCallInfo fcinfo)
 	return head;
 }
 
+/* Did the run fail so that the next one would begin by going on with it? */
+static bool
+will_be_taken_up(const RunHead *head)
+{
+	Definition *pipeline = definition_find(DEFINITION_PIPELINE, "", head->pipeline, head->env);
+	ListCell   *cell;
+
+	if (strcmp(head->state, "failed") != 0 || pipeline == NULL || plan_has_intervals(pipeline))
+		return false;
+	foreach(cell, unfinished_landings(head->pipeline, head->env, pipeline->owner, NIL))
+	{
+		UnfinishedRun *run = lfirst(cell);
+
+		if (memcmp(&run->id, &head->id, sizeof(pg_uuid_t)) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * cancel(run_id) → true when it was running and has been told to stop, will not start, or had
- * failed and held its pipeline
+ * failed and will not be gone on with
  */
 Datum
 dataops_cancel(PG_FUNCTION_ARGS)
 {
 	static const char signal[] = "SELECT pg_cancel_backend($1)";
 	RunHead    *head = head_to_change(fcinfo);
-	CancelOutcome outcome = ledger_request_cancel(&head->id);
+	CancelOutcome outcome = ledger_request_cancel(&head->id, will_be_taken_up(head));
 	SqlArgs		args = {0};
 	int			holder;
 

@@ -6,6 +6,7 @@
  */
 #include "schedule/queue.h"
 
+#include "catalog/unfinished.h"
 #include "schedule/plan.h"
 
 static List *
@@ -28,17 +29,50 @@ queue_ranges(Definition *pipeline, const char *env, List *ranges, TimestampTz sc
 static List *
 requeue_unfinished(Definition *pipeline, const char *env, TimeRange within, List *steps)
 {
-	if (steps != NIL || !plan_has_intervals(pipeline))
+	if (steps != NIL || within.from_ts >= within.to_ts)
 		return NIL;
 	return ledger_requeue_unfinished(pipeline->object, env, within);
+}
+
+TakenUp
+queue_take_up(Definition *pipeline, const char *env, List *steps)
+{
+	TakenUp		taken = {0};
+	TimeRange	always = {DT_NOBEGIN, DT_NOEND};
+	UnfinishedRun *open;
+	ListCell   *cell;
+
+	if (plan_has_intervals(pipeline))
+		return taken;
+	open = steps == NIL ? unfinished_first(pipeline->object, env, always, true) : NULL;
+	taken.blocked = open != NULL && strcmp(open->state, "waiting") == 0;
+	foreach(cell, unfinished_landings(pipeline->object, env, pipeline->owner, steps))
+	{
+		UnfinishedRun *run = lfirst(cell);
+
+		if (strcmp(run->state, "waiting") == 0)
+		{
+			taken.blocked = true;
+			continue;
+		}
+		ledger_requeue(ledger_head(&run->id), true, NIL);
+		taken.ids = lappend(taken.ids, &run->id);
+		taken.whole |= !run->partial;
+	}
+	return taken;
 }
 
 List *
 queue_due(Definition *pipeline, const char *env, TimestampTz now, TimestampTz scheduled_for,
 		  List *steps)
 {
-	List	   *unfinished = requeue_unfinished(pipeline, env, plan_horizon(pipeline, now), steps);
+	TakenUp		taken = queue_take_up(pipeline, env, steps);
+	List	   *unfinished = taken.ids;
 
+	if (taken.blocked || (taken.whole && steps == NIL))
+		return unfinished;
+	if (plan_has_intervals(pipeline))
+		unfinished = requeue_unfinished(pipeline, env, plan_horizon(pipeline, now), steps);
 	return list_concat(unfinished, queue_ranges(pipeline, env, plan_ranges(pipeline, env, now),
 												scheduled_for, steps));
 }
@@ -46,8 +80,14 @@ queue_due(Definition *pipeline, const char *env, TimestampTz now, TimestampTz sc
 List *
 queue_range(Definition *pipeline, const char *env, TimeRange range, TimestampTz now, List *steps)
 {
-	List	   *unfinished = requeue_unfinished(pipeline, env, range, steps);
-	List	   *ranges = plan_ranges_within(pipeline, env, range, steps != NIL, now);
+	TakenUp		taken = queue_take_up(pipeline, env, steps);
+	List	   *unfinished = taken.ids;
+	List	   *ranges;
 
+	if (taken.blocked)
+		return unfinished;
+	if (plan_has_intervals(pipeline))
+		unfinished = requeue_unfinished(pipeline, env, range, steps);
+	ranges = plan_ranges_within(pipeline, env, range, steps != NIL, now);
 	return list_concat(unfinished, queue_ranges(pipeline, env, ranges, 0, steps));
 }

@@ -12,10 +12,26 @@
 
 #include "catalog/ledger.h"
 
+/* What of a pipeline without intervals goes before anything new. */
+typedef struct TakenUp
+{
+	List	   *ids;			/* pg_uuid_t *: runs that are queued again */
+	bool		whole;			/* one of them is about the whole pipeline: it does what is due */
+	bool		blocked;		/* a run waits, so nothing new may begin */
+} TakenUp;
+
 /*
- * Queues what is due at "now": unfinished runs of a pipeline with intervals, then a run for each
- * missing range.  scheduled_for (0: by hand) goes to the first new one.  Only "steps" where given.
- * Returns ids (pg_uuid_t *), in the order in which they will be executed.
+ * Queues again the failed runs that landed a part of what the request is about ("steps", NIL for
+ * all): with the current definitions, from where their last batch ended.  Nothing for a pipeline
+ * with intervals.
+ */
+extern TakenUp queue_take_up(Definition *pipeline, const char *env, List *steps);
+
+/*
+ * Queues what is due at "now": unfinished runs, then a run for each missing range.  Without
+ * intervals a run that is taken up stands for the new one, and nothing is queued while one waits.
+ * scheduled_for (0: by hand) goes to the first new one.  Only "steps" where given.  Returns ids
+ * (pg_uuid_t *), in the order in which they will be executed.
  */
 extern List *queue_due(Definition *pipeline, const char *env, TimestampTz now,
 					   TimestampTz scheduled_for, List *steps);

@@ -365,6 +365,28 @@ missing_value_hint(TargetWork *work, const char *column)
 	return MemoryContextStrdup(work->run->memory, hint);
 }
 
+/* Of the tables that the step needs, the first one that is not there, if there is such. */
+static char *
+missing_table_hint(TargetWork *work)
+{
+	List	   *names = work->step->target != NULL ? list_make1(work->step->target) : NIL;
+	ListCell   *cell;
+
+	if (work->model != NULL)
+		names = list_concat(names, model_relations(work->model));
+	foreach(cell, names)
+	{
+		char	   *name = lfirst(cell);
+
+		if (!OidIsValid(RangeVarGetRelid(tree_relation(name), NoLock, true)))
+			return MemoryContextStrdup(work->run->memory,
+									   psprintf("There is no table %s. If a step makes it, define "
+												"that step once more, as it was: it is made anew.",
+												name));
+	}
+	return NULL;
+}
+
 static void
 set_failure(TargetWork *work, ErrorData *error)
 {
@@ -399,6 +421,8 @@ set_failure(TargetWork *work, ErrorData *error)
 		result->hint = "Let the query make null of such a value, as in "
 			"CASE WHEN … THEN …::type END; "
 			"with a rule such as not_null(column) the record is set aside and the others go on.";
+	else if (error->sqlerrcode == ERRCODE_UNDEFINED_TABLE)
+		result->hint = missing_table_hint(work);
 }
 
 static void

@@ -21,6 +21,7 @@
 #include "schedule/loop.h"
 #include "schedule/procedure.h"
 #include "schedule/queue.h"
+#include "schedule/report.h"
 #include "schedule/worker.h"
 
 PG_FUNCTION_INFO_V1(dataops_tick);
@@ -176,7 +177,7 @@ work_here(const char *pipeline, const char *env, TimestampTz now, MemoryContext 
 		ereport(WARNING,
 				errmsg("pipeline \"%s\" failed at step \"%s\": %s", pipeline, end.failed_step,
 					   end.error),
-				errhint("Mend the cause, then: %s", end.hint));
+				errhint("%s", report_hint(end.hint, end.run_id)));
 }
 
 /* tick(now): to be called each minute, by pg_cron or anything else */
