@@ -34,6 +34,7 @@
 #define SHORT_WAIT_MS		30000	/* longer ones end the process, not the run */
 #define CONFLICT_ATTEMPTS	3		/* of a deadlock or serialization failure */
 #define MAX_BACKOFF_MS		3600000
+#define MAX_TIME_LIMIT_US	(100 * 366 * (double) USECS_PER_DAY)
 
 /* ---- time limit of a step ---- */
 
@@ -49,18 +50,33 @@ on_step_timeout(void)
 	SetLatch(MyLatch);
 }
 
+/* NULL: none */
+static Interval *
+time_limit(Step *step)
+{
+	return spec_interval(step->spec, "timeout", psprintf("step \"%s\"", step->name));
+}
+
+static double
+interval_ms(const Interval *interval, double missing)
+{
+	return interval == NULL ? missing :
+		interval->time / 1000.0 + (interval->day + interval->month * 30.0) * 86400000.0;
+}
+
 static void
 arm_time_limit(Step *step)
 {
-	Interval   *limit = spec_interval(step->spec, "timeout", psprintf("step \"%s\"", step->name));
+	Interval   *limit = time_limit(step);
 
 	step_timed_out = false;
 	if (limit == NULL)
 		return;
 	if (step_timeout == MAX_TIMEOUTS)
 		step_timeout = RegisterTimeout(USER_TIMEOUT, on_step_timeout);
-	enable_timeout_after(step_timeout, (limit->time + (limit->day + limit->month * 30) *
-										USECS_PER_DAY) / 1000);
+	/* not by enable_timeout_after(): its milliseconds are an int, 24 days */
+	enable_timeout_at(step_timeout, GetCurrentTimestamp() +
+					  (TimestampTz) Min(interval_ms(limit, 0) * 1000, MAX_TIME_LIMIT_US));
 }
 
 static void
@@ -81,13 +97,6 @@ typedef struct RetryRule
 	double		delay_ms;
 	double		max_delay_ms;
 } RetryRule;
-
-static double
-interval_ms(const Interval *interval, double missing)
-{
-	return interval == NULL ? missing :
-		interval->time / 1000.0 + (interval->day + interval->month * 30.0) * 86400000.0;
-}
 
 static RetryRule
 retry_rule(Step *step, const StageResult *result)
@@ -249,8 +258,9 @@ record_error(Run *run, Step *step, ErrorData *error, long *wait_ms)
 	if (step_timed_out)
 	{
 		result.sqlstate = ERRCODE_QUERY_CANCELED;
-		result.error = "the step's time limit was reached";
-		result.hint = NULL;
+		result.error = psprintf("the step's time limit of %s was reached",
+								spec_text(step->spec, "timeout", step->name));
+		result.hint = "Find out what is slow, or define the step with a longer timeout.";
 	}
 	result.retry = result.sqlstate != ERRCODE_INSUFFICIENT_PRIVILEGE;
 	*wait_ms = decide_retry(step, &result);

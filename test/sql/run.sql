@@ -90,7 +90,13 @@ CALL dataops.wait(run.last('runs'), '30 s');
 -- The time limit of a step
 SELECT dataops.add_sql('runs', 'second', 'SELECT pg_sleep(60)', after => '{first}', timeout => '0.2 s');
 CALL dataops.run('runs');
-SELECT state, step, error FROM dataops.runs WHERE run_id = run.last('runs');
+SELECT state, step, error, hint FROM dataops.runs WHERE run_id = run.last('runs');
+-- more milliseconds than an integer holds, more microseconds than a long
+SELECT dataops.add_sql('runs', 'second', 'SELECT 1', after => '{first}', timeout => '30 days');
+CALL dataops.run('runs');
+SELECT dataops.add_sql('runs', 'second', 'SELECT 1', after => '{first}', timeout => '100000000 years');
+CALL dataops.run('runs');
+SELECT state FROM dataops.runs WHERE run_id = run.last('runs');
 SELECT dataops.add_sql('runs', 'second', 'SELECT 1', after => '{first}');
 
 -- start, wait and cancel
