@@ -37,7 +37,7 @@ COMMENT ON FUNCTION dataops.drop_check(text, text) IS 'Takes a check away; targe
 CREATE OR REPLACE FUNCTION dataops.accept_check(run_id uuid, check_name text, reason text) RETURNS text
 LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dataops_accept_check';
 COMMENT ON FUNCTION dataops.accept_check(uuid, text, text) IS
-'Lets a check that stopped this run pass when the run is retried. The reason is recorded with the verdict and in audit.';
+'Lets a check that stopped this run pass when the run is retried. The reason is recorded with the verdict and in audit; a second call corrects it.';
 
 REVOKE ALL ON FUNCTION
     dataops._add_check(text, jsonb),

@@ -51,7 +51,7 @@ COMMENT ON FUNCTION dataops.cancel(uuid) IS 'Stops a run within a second, or kee
 
 CREATE OR REPLACE FUNCTION dataops.retry(run_id uuid, version text DEFAULT 'current', from_step text DEFAULT NULL) RETURNS uuid
 LANGUAGE C AS 'MODULE_PATHNAME', 'dataops_retry';
-COMMENT ON FUNCTION dataops.retry(uuid, text, text) IS 'Goes on with a run where it failed, with the definitions as they are now (current) or as they were (same); from_step does that step and all after it again, but append and merge models take in new batches only. A background worker begins when this transaction commits.';
+COMMENT ON FUNCTION dataops.retry(uuid, text, text) IS 'Goes on with a run where it failed, with the definitions as they are now (current) or as they were (same); from_step does that step and all after it again, but append and merge models take in new batches only. Nothing of a run that has succeeded is done again without it. A background worker begins when this transaction commits.';
 
 CREATE OR REPLACE FUNCTION dataops.skip_step(run_id uuid, step text, reason text) RETURNS text
 LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dataops_skip_step';

@@ -94,7 +94,8 @@ verdict_accept(const pg_uuid_t *run, const char *check, const char *reason)
 	static const char sql[] =
 		"UPDATE dataops.check_result SET verdict = 'accepted', accepted_at = now(), "
 		" accepted_by = $3::name, accept_reason = $4 "
-		"WHERE run = $1 AND check_name = $2 AND verdict = 'failed'";
+		"WHERE run = $1 AND check_name = $2 "
+		"AND (verdict = 'failed' OR verdict = 'accepted' AND accepted_at IS NOT NULL)";
 	SqlArgs		args = {0};
 
 	sql_add_uuid(&args, run);

@@ -32,7 +32,7 @@ extern bool verdict_accepted(Run *run, const char *target, const char *check);
 
 /*
  * Accepts the failures of "check" in the run: the next attempt passes it.  Returns how many
- * results that concerns.
+ * results that concerns.  What was accepted before gets the new reason.
  */
 extern int64 verdict_accept(const pg_uuid_t *run, const char *check, const char *reason);
 

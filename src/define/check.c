@@ -28,6 +28,7 @@
 #include "model/model.h"
 #include "model/tree.h"
 #include "model/check.h"
+#include "schedule/procedure.h"
 
 static Node *
 named_like_table(const char *target)
@@ -247,7 +248,7 @@ dataops_accept_check(PG_FUNCTION_ARGS)
 	static const char detail[] = "SELECT jsonb_build_object('check', $1::text, 'reason', $2::text)";
 	RunHead    *run = ledger_head(PG_GETARG_UUID_P(0));
 	char	   *check = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char	   *reason = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	char	   *reason = argument_reason(fcinfo, 2);
 	SqlArgs		args = {0};
 
 	definition_check_level(run->owner, "operator", "pipeline", run->pipeline);

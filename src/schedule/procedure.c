@@ -59,6 +59,19 @@ argument_required(FunctionCallInfo fcinfo, int number, const char *name)
 }
 
 char *
+argument_reason(FunctionCallInfo fcinfo, int number)
+{
+	char	   *reason = text_to_cstring(PG_GETARG_TEXT_PP(number));
+
+	if (reason[strspn(reason, " \t\r\n")] == '\0')
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("the reason is empty"),
+				errhint("It is for those who read the run's story later."));
+	return reason;
+}
+
+char *
 argument_env(FunctionCallInfo fcinfo, int number)
 {
 	char	   *env = argument_text(fcinfo, number);
@@ -499,6 +512,12 @@ dataops_retry(PG_FUNCTION_ARGS)
 		redo = with_descendants(steps, from_step);
 		note_incremental(steps, redo);
 	}
+	else if (strcmp(head->state, "succeeded") == 0)
+		ereport(NOTICE,
+				errmsg("this run of pipeline \"%s\" has succeeded: nothing of it is done again",
+					   head->pipeline),
+				errhint("SELECT dataops.retry(run_id, from_step => '...') does a step and all "
+						"after it again."));
 	ledger_requeue(head, strcmp(version, "current") == 0, redo);
 	(void) ledger_release(head->pipeline, head->env);
 	audit_record("retry run", uuid_text(&head->id), NULL);
@@ -512,7 +531,7 @@ dataops_skip_step(PG_FUNCTION_ARGS)
 {
 	RunHead    *head = head_to_change(fcinfo);
 	char	   *step = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char	   *reason = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	char	   *reason = argument_reason(fcinfo, 2);
 
 	if (strcmp(head->state, "failed") != 0 && strcmp(head->state, "waiting") != 0)
 		ereport(ERROR,

@@ -30,6 +30,9 @@ extern void argument_required(FunctionCallInfo fcinfo, int number, const char *n
 /* A text argument, or NULL. */
 extern char *argument_text(FunctionCallInfo fcinfo, int number);
 
+/* The reason that a person gives for what he takes on himself: 22023 when it is empty. */
+extern char *argument_reason(FunctionCallInfo fcinfo, int number);
+
 /* "env", the session's dataops.env when NULL; 42704 when there is no such environment. */
 extern char *argument_env(FunctionCallInfo fcinfo, int number);
 

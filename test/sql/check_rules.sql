@@ -74,12 +74,15 @@ SELECT check_name, on_fail, verdict, message FROM ck.results('ck_bound');
 SELECT count(*) FROM ck.bound;
 SELECT count(*) FROM dataops.quarantine WHERE pipeline = 'ck_bound';
 -- acceptance: the same run passes the check when it is tried again
-SELECT dataops.accept_check(run_id, 'few', 'known') FROM dataops.check_results WHERE pipeline = 'ck_bound' AND check_name = 'few' AND state = 'failed';
+SELECT dataops.accept_check(run_id, 'few', 'unknown') FROM dataops.check_results WHERE pipeline = 'ck_bound' AND check_name = 'few' AND state = 'failed';
+-- a reason that was wrong
+SELECT dataops.accept_check(run_id, 'few', 'known') FROM dataops.check_results WHERE pipeline = 'ck_bound' AND check_name = 'few' AND state = 'accepted';
 \set VERBOSITY terse
+SELECT dataops.accept_check(run_id, 'few', E' \n') FROM dataops.check_results WHERE pipeline = 'ck_bound' AND check_name = 'few' AND state = 'accepted';
 SELECT dataops.accept_check(run_id, 'nothing', 'known') IS NULL FROM dataops.check_results WHERE pipeline = 'ck_bound' AND check_name = 'share' LIMIT 1;
 \set VERBOSITY default
 SELECT check_name, state, accepted_by IS NOT NULL AS by_somebody, accept_reason FROM dataops.check_results WHERE pipeline = 'ck_bound' AND accepted_at IS NOT NULL;
-SELECT action, object, detail FROM dataops.audit WHERE action = 'accept check' AND object LIKE 'ck\_%';
+SELECT action, object, detail FROM dataops.audit WHERE action = 'accept check' AND object LIKE 'ck\_%' ORDER BY audit_id;
 
 -- run's rows or all rows
 CREATE SCHEMA IF NOT EXISTS raw;

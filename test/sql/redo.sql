@@ -23,7 +23,7 @@ SELECT run_id AS run FROM dataops.runs WHERE pipeline = 'redo' \gset
 -- damaged by hand
 DELETE FROM redo.daily;
 UPDATE redo.total SET items = 0;
--- a retry that does nothing again says nothing
+-- a retry of what has succeeded does nothing again, and says so
 SET client_min_messages = notice;
 SELECT dataops.retry(:'run') IS NOT NULL;
 CALL dataops.wait(:'run', '30 s');
