@@ -162,19 +162,35 @@ COMMENT ON FUNCTION dataops._doctor_server() IS 'doctor() about the server and t
 
 CREATE OR REPLACE FUNCTION dataops._tick_job() RETURNS text
 LANGUAGE sql STABLE
-RETURN pg_catalog.format('SELECT cron.schedule_in_database(%L, ''* * * * *'', ''CALL dataops.tick()'', %L)',
-    'dataops tick ' OPERATOR(pg_catalog.||) pg_catalog.current_database(), pg_catalog.current_database());
-COMMENT ON FUNCTION dataops._tick_job() IS 'The statement that makes pg_cron call tick() here, for an administrator in pg_cron''s database.';
+RETURN pg_catalog.format('SELECT cron.schedule_in_database(%L, ''* * * * *'', ''CALL dataops.tick()'', %L, %L)',
+    'dataops tick ' OPERATOR(pg_catalog.||) pg_catalog.current_database(), pg_catalog.current_database(), CURRENT_USER);
+COMMENT ON FUNCTION dataops._tick_job() IS 'The statement that makes pg_cron call tick() here as the current role, for an administrator in pg_cron''s database.';
+
+CREATE OR REPLACE FUNCTION dataops._unmet(level text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT nullif(NOT pg_has_role(e.extowner, 'USAGE') AND CASE level
+        WHEN 'operator' THEN has.viewer AND NOT has.operator AND NOT has.developer
+        WHEN 'developer' THEN (has.viewer OR has.operator) AND NOT has.developer END, true)
+    FROM pg_extension e,
+        (SELECT dataops._may_see(NULL, 'viewer'), dataops._may_see(NULL, 'operator'), dataops._may_see(NULL, 'developer'))
+            AS has(viewer, operator, developer)
+    WHERE e.extname = 'dataops'
+$$;
+COMMENT ON FUNCTION dataops._unmet(text) IS 'What doctor() says of something that the current role lacks: false; null if its level is below the one that needs it.';
 
 CREATE OR REPLACE FUNCTION dataops._doctor_clock() RETURNS TABLE (item text, ok boolean, fix text, who text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     cron_database text := (SELECT f.cron_database FROM dataops._server_facts() f);
+    -- somebody calls tick() if what was due has started, and not late
+    unmet boolean := (SELECT CASE WHEN count(s.last_at) = 0 OR count(s.overdue_by) > 0 THEN dataops._unmet('operator') END
+                      FROM dataops.schedules s WHERE s.schedule_state = 'active');
     jobs integer := 0;
 BEGIN
     IF cron_database IS NULL THEN
-        RETURN QUERY VALUES ('pg_cron is loaded by the server', false,
+        RETURN QUERY VALUES ('pg_cron is loaded by the server', unmet,
             'ALTER SYSTEM SET shared_preload_libraries = ''pg_cron''; and restart; or call CALL dataops.tick() each minute from outside',
             'administrator of the server');
         RETURN;
@@ -183,17 +199,17 @@ BEGIN
             dataops._tick_job(), format('administrator of database %s', cron_database));
         RETURN;
     ELSIF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
-        RETURN QUERY VALUES ('pg_cron is installed in this database', false, 'CREATE EXTENSION pg_cron', 'administrator of the server');
+        RETURN QUERY VALUES ('pg_cron is installed in this database', unmet, 'CREATE EXTENSION pg_cron', 'administrator of the server');
         RETURN;
     ELSIF NOT has_schema_privilege('cron', 'USAGE') THEN
-        RETURN QUERY VALUES ('the current role may use pg_cron', false, format('GRANT USAGE ON SCHEMA cron TO %I', current_user),
+        RETURN QUERY VALUES ('the current role may use pg_cron', unmet, format('GRANT USAGE ON SCHEMA cron TO %I', current_user),
             'administrator of the server');
         RETURN;
     END IF;
     EXECUTE 'SELECT count(*) FROM cron.job WHERE active AND database = current_database() AND command ~ ''dataops\.tick''' INTO jobs;
     -- pg_cron shows each role only its own jobs
     RETURN QUERY VALUES ('a job of pg_cron that the current role may see calls dataops.tick()', CASE WHEN jobs > 0 THEN true
-            WHEN pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass('cron.job')), 'USAGE') THEN false END,
+            WHEN pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass('cron.job')), 'USAGE') THEN unmet END,
         'SELECT cron.schedule(''dataops tick'', ''* * * * *'', ''CALL dataops.tick()''); dataops.schedule() does it too', 'you');
 END
 $$;
@@ -203,10 +219,11 @@ CREATE OR REPLACE FUNCTION dataops._doctor_rights() RETURNS TABLE (item text, ok
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('%I may create schemas in database %I', current_user, current_database()),
-           has_database_privilege(current_database(), 'CREATE'),
+           has_database_privilege(current_database(), 'CREATE') OR dataops._unmet('developer'),
            format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user), 'owner of the database'
     UNION ALL
-    SELECT format('%I may create connections of %I', current_user, w.fdwname), has_foreign_data_wrapper_privilege(w.oid, 'USAGE'),
+    SELECT format('%I may create connections of %I', current_user, w.fdwname),
+           has_foreign_data_wrapper_privilege(w.oid, 'USAGE') OR dataops._unmet('developer'),
            format('SELECT dataops.grant_role(%L, ''developer'')', current_user), 'administrator of dataops or owner of the database'
     FROM pg_foreign_data_wrapper w WHERE w.fdwname LIKE 'dataops\_%' AND w.fdwname <> 'dataops_file'
     UNION ALL
@@ -260,7 +277,7 @@ AS $$
           UNION ALL SELECT * FROM dataops._doctor_rights() UNION ALL SELECT * FROM dataops._doctor_connections()
           UNION ALL SELECT * FROM dataops._doctor_runs()) d
 $$;
-COMMENT ON FUNCTION dataops.doctor() IS 'What is in order for the current role and what is not: the statement that mends it and who must run it. ok is null for what is not needed by everybody or cannot be seen from here.';
+COMMENT ON FUNCTION dataops.doctor() IS 'What is in order for the current role and what is not: the statement that mends it and who must run it. ok is null for what is not needed by everybody, or by nobody of the current role''s level, or cannot be seen from here.';
 
 -- ---- copies ----
 
@@ -333,9 +350,9 @@ REVOKE ALL ON FUNCTION dataops._connections_in_use() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION dataops._spoken(timestamptz), dataops._spoken(interval), dataops._explain_head(dataops.runs),
     dataops._explain_step(dataops.step_runs), dataops.explain_run(uuid), dataops._library_version(), dataops._installation_ok(),
-    dataops._server_facts(), dataops._doctor_server(), dataops._tick_job(), dataops._doctor_clock(), dataops._doctor_rights(),
+    dataops._server_facts(), dataops._doctor_server(), dataops._tick_job(), dataops._unmet(text), dataops._doctor_clock(), dataops._doctor_rights(),
     dataops._servers_of(jsonb), dataops._doctor_connections(), dataops._doctor_runs(), dataops.doctor(), dataops.adopt(), dataops.check_restore() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION dataops._spoken(timestamptz), dataops._spoken(interval), dataops._explain_head(dataops.runs),
     dataops._explain_step(dataops.step_runs), dataops.explain_run(uuid), dataops._library_version(), dataops._installation_ok(),
-    dataops._server_facts(), dataops._doctor_server(), dataops._tick_job(), dataops._doctor_clock(), dataops._doctor_rights(),
+    dataops._server_facts(), dataops._doctor_server(), dataops._tick_job(), dataops._unmet(text), dataops._doctor_clock(), dataops._doctor_rights(),
     dataops._servers_of(jsonb), dataops._doctor_connections(), dataops._doctor_runs(), dataops.doctor(), dataops.adopt(), dataops.check_restore() TO @extowner@ WITH GRANT OPTION;

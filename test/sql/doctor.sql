@@ -8,13 +8,34 @@ FROM dataops.doctor();
 
 BEGIN;
 CREATE ROLE regress_operator ROLE app;
+CREATE ROLE regress_viewer ROLE app;
 CREATE ROLE regress_gone ROLE app;
-SELECT dataops.grant_role('regress_operator', 'operator');
--- What an operator lacks to define
+SELECT dataops.grant_role('regress_operator', 'operator'), dataops.grant_role('regress_viewer', 'viewer');
+-- What a level does not need is not wrong; where it is needed it is.
 SET LOCAL ROLE regress_operator;
 SELECT item, ok, fix, who FROM dataops.doctor() WHERE item ~ 'create schemas';
-SELECT count(*) FILTER (WHERE NOT ok AND fix ~ 'grant_role.*developer') = count(*) AS may_not_connect FROM dataops.doctor() WHERE item ~ 'create connections';
+SELECT count(*) FILTER (WHERE ok IS NULL AND fix ~ 'grant_role.*developer') = count(*) AS not_needed FROM dataops.doctor() WHERE item ~ 'create connections';
+SELECT ok FROM dataops.doctor() WHERE item ~ 'pg_cron';
+SET LOCAL ROLE regress_viewer;
+SELECT item FROM dataops.doctor() WHERE NOT ok AND item ~ 'schemas|create connections|pg_cron';
+SELECT ok FROM dataops.doctor() WHERE item ~ 'pg_cron';
 SET LOCAL ROLE app;
+SELECT dataops.grant_role('regress_operator', 'developer');
+SET LOCAL ROLE regress_operator;
+SELECT item, ok FROM dataops.doctor() WHERE item ~ 'connections of dataops_http|create schemas' ORDER BY item;
+SET LOCAL ROLE app;
+-- Nor is pg_cron missing where something else calls tick().
+SAVEPOINT before_schedule;
+INSERT INTO dataops.definition VALUES ('00000000-0000-7000-8000-000000000005', 'pipeline', '', 'in_time', 1, '{}', 'x', 'app', now(), 'app');
+INSERT INTO dataops.deployment VALUES ('pipeline', '', 'in_time', 'prod', '00000000-0000-7000-8000-000000000005', 1, 1);
+INSERT INTO dataops.schedule VALUES ('in_time', 'prod', '* * * * *', 'UTC', 'active', now() + interval '1 minute', NULL, 'app');
+SELECT ok FROM dataops.doctor() WHERE item ~ 'pg_cron';
+ROLLBACK TO before_schedule;
+INSERT INTO dataops.definition VALUES ('00000000-0000-7000-8000-000000000005', 'pipeline', '', 'in_time', 1, '{}', 'x', 'app', now(), 'app');
+INSERT INTO dataops.deployment VALUES ('pipeline', '', 'in_time', 'prod', '00000000-0000-7000-8000-000000000005', 1, 1);
+INSERT INTO dataops.schedule VALUES ('in_time', 'prod', '* * * * *', 'UTC', 'active', now() + interval '1 minute', now(), 'app');
+SELECT ok FROM dataops.doctor() WHERE item ~ 'pg_cron';
+ROLLBACK TO before_schedule;
 
 -- A run that died, a schedule that is late, a failure
 INSERT INTO dataops.definition VALUES

@@ -33,7 +33,7 @@ like(clock('clock'), qr/^false\|.*shared_preload_libraries = 'pg_cron'.*\|admini
 
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_cron'\ncron.database_name = 'clock'");
 $node->restart;
-like(clock('other'), qr/^unknown\|SELECT cron\.schedule_in_database\('dataops tick other'.*'other'\)\|administrator of database clock$/,
+like(clock('other'), qr/^unknown\|SELECT cron\.schedule_in_database\('dataops tick other'.*'other', 'owner'\)\|administrator of database clock$/,
 	'in another database: the statement for its administrator');
 like(clock('clock'), qr/^false\|CREATE EXTENSION pg_cron\|/, 'not created');
 $node->safe_psql('clock', 'CREATE EXTENSION pg_cron');
