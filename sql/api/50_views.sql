@@ -59,10 +59,18 @@ CROSS JOIN LATERAL (
     SELECT CASE r.state WHEN 'running' THEN dataops._running_state(r.pipeline, r.env) ELSE r.state END AS state OFFSET 0
 ) shown
 CROSS JOIN LATERAL (
-    SELECT sum(s.rows_in)::bigint AS rows_in, sum(s.rows_out)::bigint AS rows_out, sum(s.rows_quarantined)::bigint AS rows_quarantined,
-           string_agg(DISTINCT concat(s.step, ': ', s.note), E'\n') FILTER (WHERE s.note IS NOT NULL) AS note
-    FROM dataops.step_run s
-    WHERE s.run = r.id AND (s.state IN ('succeeded', 'waiting') OR s.kind = 'fetch')
+    SELECT sum(part.rows_in)::bigint AS rows_in, sum(part.rows_out)::bigint AS rows_out, sum(part.rows_quarantined)::bigint AS rows_quarantined,
+           string_agg(part.note, E'\n' ORDER BY part.note) AS note
+    FROM (
+        -- an attempt of a fetch tells what the run has landed by then, the ones before it included
+        SELECT CASE s.kind WHEN 'fetch' THEN max(s.rows_in) ELSE sum(s.rows_in) END AS rows_in,
+               CASE s.kind WHEN 'fetch' THEN max(s.rows_out) ELSE sum(s.rows_out) END AS rows_out,
+               CASE s.kind WHEN 'fetch' THEN max(s.rows_quarantined) ELSE sum(s.rows_quarantined) END AS rows_quarantined,
+               string_agg(DISTINCT concat(s.step, ': ', s.note), E'\n') FILTER (WHERE s.note IS NOT NULL) AS note
+        FROM dataops.step_run s
+        WHERE s.run = r.id AND (s.state IN ('succeeded', 'waiting') OR s.kind = 'fetch')
+        GROUP BY s.step, s.kind
+    ) part
 ) done
 WHERE dataops._may_see(r.owner, 'operator');
 COMMENT ON VIEW dataops.runs IS 'Every execution of a pipeline.';
