@@ -168,7 +168,7 @@ typedef enum CancelOutcome
 	CANCEL_REQUESTED			/* it is running; whoever works on it obeys */
 } CancelOutcome;
 
-/* With "gives_up" one that failed is cancelled, too, as is one that holds its pipeline in any case. */
+/* With "gives_up" a failed one is cancelled, too; in any case one that holds its pipeline is. */
 extern CancelOutcome ledger_request_cancel(const pg_uuid_t *id, bool gives_up);
 
 /* Of a pipeline that is dropped: cancels what had still to run. */

@@ -18,7 +18,8 @@
 
 /* Does the run "r" store a definition of the source that has the pages of the current one? */
 #define SAME_PAGES(source) \
-	"EXISTS (SELECT FROM dataops.deployment p JOIN dataops.definition now ON now.id = p.definition " \
+	"EXISTS (SELECT FROM dataops.deployment p " \
+	" JOIN dataops.definition now ON now.id = p.definition " \
 	" JOIN dataops.definition old ON old.id = ANY (r.definitions) AND old.kind = 'source' " \
 	"  AND old.object = p.object " \
 	" WHERE p.kind = 'source' AND p.object = " source " AND p.env = r.env " \

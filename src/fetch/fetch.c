@@ -92,23 +92,22 @@ run_for_each(FetchStage *stage, const char *query)
 static void
 check_first(Run *run, Step *step)
 {
-	ListCell   *cell;
+	List	   *unfinished = NIL;
+	UnfinishedRun *first;
 
-	if (run->intervals)
+	if (!run->intervals)
+		unfinished = unfinished_landings(run->pipeline, run->env, run->owner,
+										 list_make1(step->name));
+	if (unfinished == NIL)
 		return;
-	foreach(cell, unfinished_landings(run->pipeline, run->env, run->owner, list_make1(step->name)))
-	{
-		UnfinishedRun *first = lfirst(cell);
-
-		if (memcmp(&first->id, &run->id, sizeof(pg_uuid_t)) != 0)
-			ereport(ERROR,
-					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("run %s has landed a part of source \"%s\" and goes first",
-						   uuid_text(&first->id), step->target),
-					errdetail("Another run would land that part once more."),
-					errhint("SELECT dataops.retry('%s') lands the rest; dataops.cancel() gives it "
-							"up, and what has landed may land again.", uuid_text(&first->id)));
-	}
+	first = linitial(unfinished);
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("run %s has landed a part of source \"%s\" and goes first",
+				   uuid_text(&first->id), step->target),
+			errdetail("Another run would land that part once more."),
+			errhint("SELECT dataops.retry('%s') lands the rest; dataops.cancel() gives it up, and "
+					"what has landed may land again.", uuid_text(&first->id)));
 }
 
 static void
