@@ -50,6 +50,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     verdict record;
+    aside record;
 BEGIN
     RETURN NEXT concat('Step ', attempt.step, ', attempt ' || nullif(attempt.attempt, 1), ': ', attempt.state,
         ', ' || attempt.rows_in || ' rows in', ', ' || attempt.rows_out || ' rows out',
@@ -77,6 +78,12 @@ BEGIN
         IF verdict.accepted_at IS NOT NULL THEN
             RETURN NEXT format('        Accepted by %s: %s', verdict.accepted_by, verdict.accept_reason);
         END IF;
+    END LOOP;
+    FOR aside IN SELECT q.error, count(*) AS entries FROM dataops.quarantine q
+        WHERE q.pipeline = attempt.pipeline AND q.env = attempt.env AND q.step = attempt.step AND q.step_run_id = attempt.step_run_id
+        AND q.check_name IS NULL GROUP BY q.error ORDER BY count(*) DESC, q.error LIMIT 10
+    LOOP
+        RETURN NEXT format('    Set aside: %s – %s.', aside.entries, aside.error);
     END LOOP;
 END
 $$;
@@ -107,6 +114,9 @@ BEGIN
         WHEN run.state IN ('failed', 'interrupted') THEN concat('Next: ', run.hint)
         WHEN run.state = 'waiting' THEN format('Next: nothing; it goes on at %s.', dataops._spoken(run.next_attempt_at))
         WHEN run.state = 'cancelled' THEN format('Next: SELECT dataops.retry(%L), if it shall be done after all.', run.run_id)
+        WHEN EXISTS (SELECT FROM dataops.quarantine q WHERE q.pipeline = run.pipeline AND q.env = run.env AND q.state = 'open'
+                     AND q.run_id = run.run_id AND q.check_name IS NOT NULL)
+            THEN format('Next: SELECT * FROM dataops.quarantine WHERE run_id = %L AND state = ''open''', run.run_id)
         ELSE 'Next: nothing to do.'
     END;
 END

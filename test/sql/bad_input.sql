@@ -55,6 +55,8 @@ SELECT bad('digits', '/number/140000') \gexec
 SELECT bad('utf8', '/invalid/utf8') \gexec
 SELECT bad('drift', '/drift') \gexec
 SELECT pipeline, step, source, page, ordinal, sqlstate, reason FROM dataops.quarantine_row WHERE pipeline LIKE 'badrun\_%' ORDER BY pipeline COLLATE "C";
+SELECT regexp_replace(line, 'rows out, 1 set aside, .*', 'rows out, 1 set aside, …') AS line FROM dataops.runs r, dataops.explain_run(r.run_id) line
+WHERE r.pipeline = 'badrun_nul' AND line ~ '^Step|^ |^Next';
 
 \echo == the ledger: every run has ended, and says where and why
 SELECT r.pipeline, r.state, r.step, s.step, s.state, s.rows_out, s.rows_quarantined, r.error IS NOT DISTINCT FROM s.error AS same_error,
