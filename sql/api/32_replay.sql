@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION dataops.replay_quarantine(
 ) RETURNS bigint
 LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dataops_replay_quarantine';
 COMMENT ON FUNCTION dataops.replay_quarantine(text, text, timestamptz, timestamptz) IS
-'Sends the raw records of a model''s quarantined rows (set aside from from_ts to before to_ts) through the model and the rules as they are now. Rows that pass land in the target, without replacing what changed there since; returns how many left quarantine. Audited.';
+'Sends a model''s quarantined rows (set aside from from_ts to before to_ts) through the model and the rules as they are now: append and merge take in their raw records again, partition makes the windows again that they are in. Rows that pass land in the target, none twice and none over a newer one; the others stay, with the reasons of now. Returns how many left quarantine. Audited.';
 
 REVOKE ALL ON FUNCTION dataops.replay_quarantine(text, text, timestamptz, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION dataops.replay_quarantine(text, text, timestamptz, timestamptz) TO @extowner@ WITH GRANT OPTION;

@@ -147,7 +147,7 @@ SELECT c.run AS run_id, c.pipeline, c.env, c.step,
        c.rows_checked AS rows_in, NULL::bigint AS rows_out,
        CASE c.on_fail WHEN 'quarantine' THEN c.rows_failed END AS rows_quarantined,
        CASE WHEN c.verdict IN ('failed', 'warned', 'error') THEN coalesce(c.message, c.rule) END AS error,
-       CASE WHEN c.verdict IN ('failed', 'error') AND c.on_fail = 'stop'
+       CASE WHEN c.verdict IN ('failed', 'error') AND c.on_fail = 'stop' AND r.state <> 'succeeded'
             THEN format('SELECT dataops.accept_check(%L, %L, ''reason'')', c.run, c.check_name) END AS hint,
        c.id AS check_result_id, c.step_run AS step_run_id, c.target, c.check_name, c.rule, c.on_fail, c.severity,
        c.rows_checked, c.rows_failed, c.value, c.message, c.sample, c.accepted_at, c.accepted_by, c.accept_reason
@@ -167,14 +167,16 @@ SELECT q.run AS run_id, q.pipeline, q.env, q.step,
        q.reason AS error,
        CASE q.state WHEN 'open' THEN format('SELECT dataops.replay_quarantine(%L, %L)', q.pipeline, q.step) END AS hint,
        q.id AS quarantine_id, q.step_run AS step_run_id, q.source, q.target, q.check_name, q.rule, q.sqlstate,
-       q."row", q.record, q.raw, q.batch, q.page, q.ordinal, q.created_at, q.replayed_at, q.replayed_by
+       q."row", q.record, q.raw, q.batch, q.page, q.ordinal, q.created_at, q.replayed_at, q.replayed_by, q.partial
 FROM dataops.quarantine_row q
 LEFT JOIN dataops.run r ON r.id = q.run
 WHERE dataops._may_see(r.owner, 'operator');
 COMMENT ON VIEW dataops.quarantine IS 'What was set aside: records that could not land and rows that failed a rule.';
-COMMENT ON COLUMN dataops.quarantine.state IS 'open or replayed.';
+COMMENT ON COLUMN dataops.quarantine.state IS 'open; replayed: it was judged anew and passed; superseded: a newer entry took its place, or it came from many records and these were read again.';
 COMMENT ON COLUMN dataops.quarantine."row" IS 'What the model made.';
 COMMENT ON COLUMN dataops.quarantine.record IS 'The landed record it came from.';
+COMMENT ON COLUMN dataops.quarantine.replayed_by IS 'The run that judged it anew: a replay, or one that made the window or the table again.';
+COMMENT ON COLUMN dataops.quarantine.partial IS 'Other rows of its record were appended to the target.';
 COMMENT ON COLUMN dataops.quarantine.raw IS 'The bytes as received, where jsonb cannot hold them.';
 
 CREATE OR REPLACE VIEW dataops.exports WITH (security_barrier) AS

@@ -87,12 +87,14 @@ CREATE TABLE dataops.quarantine_row (
     page        integer,
     ordinal     integer,
     created_at  timestamptz NOT NULL,
-    state       text        NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'replayed')),
+    partial     boolean     NOT NULL DEFAULT false,
+    state       text        NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'replayed', 'superseded')),
     replayed_at timestamptz,
     replayed_by uuid
 );
 CREATE INDEX ON dataops.quarantine_row (pipeline, step, env, created_at);
-COMMENT ON TABLE dataops.quarantine_row IS 'What was set aside: row is what the model made, record the landed record it came from, raw the bytes that jsonb cannot hold.';
+CREATE INDEX ON dataops.quarantine_row (pipeline, step, env) WHERE state = 'open';
+COMMENT ON TABLE dataops.quarantine_row IS 'What was set aside: row is what the model made, record the landed record it came from, raw the bytes that jsonb cannot hold; partial: other rows of that record were appended. An open entry becomes replayed when its record was judged anew and passed, superseded when a newer entry took its place or when it came from many records and these were read again.';
 
 CREATE TABLE dataops.check_result (
     id            uuid        PRIMARY KEY,

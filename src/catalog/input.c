@@ -105,6 +105,22 @@ input_same_definition(Run *run, Step *step)
 	return rows->count > 0 && sql_bool(rows, 0, 1);
 }
 
+List *
+input_consumed_batches(Run *run, Step *step, const char *source, const pg_uuid_t *first)
+{
+	static const char sql[] =
+		"SELECT array_agg(b.id) FROM dataops.batch b "
+		"WHERE b.env = $3 AND b.source = $4 AND b.id >= $5 "
+		"AND EXISTS (SELECT FROM dataops.consumed c WHERE c.pipeline = $1 AND c.step = $2 "
+		" AND c.env = $3 AND c.input = b.id)";
+	SqlArgs		args = {0};
+
+	add_step(&args, run, step);
+	sql_add_text(&args, source);
+	sql_add_uuid(&args, first);
+	return sql_uuids(sql_run_own(sql, &args), 0, 1);
+}
+
 void
 input_consume(Run *run, Step *step, List *ids)
 {

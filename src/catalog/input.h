@@ -41,6 +41,10 @@ extern bool input_all_written(Run *run, List *targets);
 /* Was the step's last successful attempt made by the definition that it has now? */
 extern bool input_same_definition(Run *run, Step *step);
 
+/* Batches of "source" that the step has consumed, from the batch "first" on. */
+extern List *input_consumed_batches(Run *run, Step *step, const char *source,
+									const pg_uuid_t *first);
+
 /* Records that the step has taken in "ids", for good when this transaction commits. */
 extern void input_consume(Run *run, Step *step, List *ids);
 

@@ -111,9 +111,9 @@ quarantine_record(Run *run, Step *step, const QuarantineRow *row)
 	static const char sql[] =
 		"INSERT INTO dataops.quarantine_row (id, run, step_run, pipeline, env, step, source, "
 		" target, check_name, rule, reason, sqlstate, \"row\", record, batch, page, ordinal, "
-		" created_at) "
+		" partial, created_at) "
 		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '23514', $12, $13, $14, $15, $16, "
-		" now())";
+		" $17, coalesce($18, now()))";
 	SqlArgs		args = {0};
 	pg_uuid_t	id;
 
@@ -136,70 +136,182 @@ quarantine_record(Run *run, Step *step, const QuarantineRow *row)
 		sql_add_null(&args, INT4OID);
 		sql_add_null(&args, INT4OID);
 	}
+	sql_add_bool(&args, row->partial);
+	if (row->created_at != 0)
+		sql_add_timestamptz(&args, row->created_at);
+	else
+		sql_add_null(&args, TIMESTAMPTZOID);
 	sql_run_own(sql, &args);
 }
 
+/* ---- what becomes of it ---- */
+
+static void
+add_step(SqlArgs *args, Run *run, Step *step)
+{
+	sql_add_text(args, run->pipeline);
+	sql_add_text(args, step->name);
+	sql_add_text(args, run->env);
+}
+
+/* The step's entries of rows that can be judged anew; add_step() comes first. */
+#define OPEN_ENTRIES \
+	"q.pipeline = $1 AND q.step = $2 AND q.env = $3 AND q.state = 'open' " \
+	"AND q.check_name IS NOT NULL "
+
 List *
-quarantine_open(const char *pipeline, const char *step, const char *env, TimestampTz from,
-				TimestampTz to)
+quarantine_open(Run *run, Step *step, const char *source)
 {
 	static const char sql[] =
-		"SELECT step_run, source, created_at, array_agg(batch ORDER BY id), "
-		" array_agg(page::text ORDER BY id), array_agg(ordinal::text ORDER BY id) "
-		"FROM (SELECT * FROM dataops.quarantine_row WHERE pipeline = $1 AND step = $2 AND env = $3 "
-		" AND created_at >= $4 AND created_at < $5 AND state = 'open' AND check_name IS NOT NULL "
-		" AND batch IS NOT NULL AND source IS NOT NULL FOR UPDATE) q "
-		"GROUP BY step_run, source, created_at ORDER BY created_at, step_run";
+		"SELECT q.id, q.batch, q.page, q.ordinal, q.created_at, q.partial, "
+		" CASE WHEN q.partial THEN q.\"row\" END "
+		"FROM dataops.quarantine_row q WHERE " OPEN_ENTRIES
+		"AND q.batch IS NOT NULL AND q.source = $4 ORDER BY q.batch, q.page, q.ordinal, q.id";
 	SqlArgs		args = {0};
 	SqlRows    *rows;
-	List	   *groups = NIL;
+	List	   *entries = NIL;
+
+	add_step(&args, run, step);
+	sql_add_text(&args, source);
+	rows = sql_run_own(sql, &args);
+	for (uint64 i = 0; i < rows->count; i++)
+	{
+		QuarantineEntry *entry = palloc0(sizeof(QuarantineEntry));
+
+		entry->id = *sql_uuid(rows, i, 1);
+		entry->batch = *sql_uuid(rows, i, 2);
+		entry->page = sql_bigint(rows, i, 3);
+		entry->ordinal = sql_bigint(rows, i, 4);
+		entry->created_at = sql_timestamptz(rows, i, 5);
+		entry->partial = sql_bool(rows, i, 6);
+		entry->row = entry->partial ? sql_jsonb(rows, i, 7) : NULL;
+		entries = lappend(entries, entry);
+	}
+	return entries;
+}
+
+List *
+quarantine_closings(Run *run, Step *step)
+{
+	static const char sql[] =
+		"SELECT DISTINCT replayed_at FROM dataops.quarantine_row "
+		"WHERE pipeline = $1 AND step = $2 AND env = $3 AND replayed_at IS NOT NULL";
+	SqlArgs		args = {0};
+	SqlRows    *rows;
+	List	   *times = NIL;
+
+	add_step(&args, run, step);
+	rows = sql_run_own(sql, &args);
+	for (uint64 i = 0; i < rows->count; i++)
+	{
+		TimestampTz *time = palloc(sizeof(TimestampTz));
+
+		*time = sql_timestamptz(rows, i, 1);
+		times = lappend(times, time);
+	}
+	return times;
+}
+
+/* UPDATE of entries that the run ($4) judged anew in its attempt $5; conditions follow. */
+#define CLOSE_ENTRIES \
+	"UPDATE dataops.quarantine_row q SET replayed_at = now(), replayed_by = $4, " \
+	" state = CASE WHEN q.batch IS NULL OR (q.batch, q.page, q.ordinal) IN (" \
+	"  SELECT n.batch, n.page, n.ordinal FROM dataops.quarantine_row n " \
+	"  WHERE n.pipeline = $1 AND n.step = $2 AND n.env = $3 AND n.state = 'open' " \
+	"  AND n.step_run = $5 AND n.batch IS NOT NULL) THEN 'superseded' ELSE 'replayed' END " \
+	"WHERE " OPEN_ENTRIES "AND q.step_run <> $5 "
+
+static void
+add_attempt(SqlArgs *args, Run *run, Step *step)
+{
+	add_step(args, run, step);
+	sql_add_uuid(args, &run->id);
+	sql_add_uuid(args, &step->step_run);
+}
+
+void
+quarantine_close(Run *run, Step *step, List *ids)
+{
+	static const char sql[] = CLOSE_ENTRIES "AND q.id = ANY ($6)";
+	SqlArgs		args = {0};
+
+	add_attempt(&args, run, step);
+	sql_add_uuids(&args, ids);
+	sql_run_own(sql, &args);
+}
+
+/*
+ * The time of row q by its column, or NULL.  What stands there may have been made by another
+ * definition of the step, so only what looks like a time is read as one.
+ */
+#define ROW_TIME(column, timezone) \
+	"CASE WHEN q.\"row\"->>" column " ~ '^\\d{4,6}-\\d\\d-\\d\\dT[\\d:.]+[-+][\\d:]+$' " \
+	" THEN (q.\"row\"->>" column ")::timestamptz " \
+	"WHEN q.\"row\"->>" column " ~ '^\\d{4,6}-\\d\\d-\\d\\d(T[\\d:.]+)?$' " \
+	" THEN (q.\"row\"->>" column ")::timestamp AT TIME ZONE " timezone " END"
+
+int64
+quarantine_close_window(Run *run, Step *step, const QuarantineWindow *window)
+{
+	static const char sql[] = CLOSE_ENTRIES
+		"AND ($6 = '-infinity' AND $7 = 'infinity' "
+		" OR coalesce((" ROW_TIME("$8", "$9") ") >= $6 AND (" ROW_TIME("$8", "$9") ") < $7, "
+		"  EXISTS (SELECT FROM dataops.step_run s WHERE s.id = q.step_run "
+		"   AND s.changed_from >= $6 AND s.changed_to <= $7)))";
+	SqlArgs		args = {0};
+
+	add_attempt(&args, run, step);
+	sql_add_timestamptz(&args, window->from);
+	sql_add_timestamptz(&args, window->to);
+	sql_add_text(&args, window->time_column);
+	sql_add_text(&args, window->timezone);
+	return sql_run_own(sql, &args)->count;
+}
+
+void
+quarantine_forget(const char *pipeline, const char *step, const char *env)
+{
+	static const char sql[] =
+		"UPDATE dataops.quarantine_row q SET state = 'superseded', replayed_at = now() "
+		"WHERE " OPEN_ENTRIES;
+	SqlArgs		args = {0};
 
 	sql_add_text(&args, pipeline);
 	sql_add_text(&args, step);
 	sql_add_text(&args, env);
-	sql_add_timestamptz(&args, from);
-	sql_add_timestamptz(&args, to);
+	sql_run_own(sql, &args);
+}
+
+List *
+quarantine_places(Run *run, Step *step, const QuarantineWindow *set_aside)
+{
+	static const char sql[] =
+		"SELECT coalesce(at, changed_from, '-infinity'), "
+		" coalesce(at + interval '1 microsecond', changed_to, 'infinity'), batch, page, ordinal "
+		"FROM (SELECT " ROW_TIME("$6", "$7") " AS at, s.changed_from, s.changed_to, "
+		"  q.batch, q.page, q.ordinal "
+		" FROM dataops.quarantine_row q LEFT JOIN dataops.step_run s ON s.id = q.step_run "
+		" WHERE " OPEN_ENTRIES "AND q.created_at >= $4 AND q.created_at < $5) e";
+	SqlArgs		args = {0};
+	SqlRows    *rows;
+	List	   *places = NIL;
+
+	add_step(&args, run, step);
+	sql_add_timestamptz(&args, set_aside->from);
+	sql_add_timestamptz(&args, set_aside->to);
+	sql_add_text(&args, set_aside->time_column);
+	sql_add_text(&args, set_aside->timezone);
 	rows = sql_run_own(sql, &args);
 	for (uint64 i = 0; i < rows->count; i++)
 	{
-		QuarantineGroup *group = palloc0(sizeof(QuarantineGroup));
+		QuarantinePlace *place = palloc0(sizeof(QuarantinePlace));
 
-		group->step_run = *sql_uuid(rows, i, 1);
-		group->source = sql_text(rows, i, 2);
-		group->created_at = sql_timestamptz(rows, i, 3);
-		group->batches = sql_uuids(rows, i, 4);
-		group->pages = sql_texts(rows, i, 5);
-		group->ordinals = sql_texts(rows, i, 6);
-		groups = lappend(groups, group);
+		place->from = sql_timestamptz(rows, i, 1);
+		place->to = sql_timestamptz(rows, i, 2);
+		place->batch = sql_is_null(rows, i, 3) ? NULL : sql_uuid(rows, i, 3);
+		place->page = sql_bigint(rows, i, 4);
+		place->ordinal = sql_bigint(rows, i, 5);
+		places = lappend(places, place);
 	}
-	return groups;
-}
-
-static void
-add_addresses(SqlArgs *args, const QuarantineGroup *group)
-{
-	sql_add_uuids(args, group->batches);
-	sql_add_texts(args, group->pages);
-	sql_add_texts(args, group->ordinals);
-}
-
-int64
-quarantine_replayed(const QuarantineGroup *group, const QuarantineGroup *failed_again,
-					const pg_uuid_t *run)
-{
-	static const char sql[] =
-		"UPDATE dataops.quarantine_row "
-		"SET state = 'replayed', replayed_at = now(), replayed_by = $2 "
-		"WHERE step_run = $1 AND state = 'open' AND source = $3 "
-		"AND (batch, page::text, ordinal::text) IN "
-		" (SELECT * FROM unnest($4::uuid[], $5::text[], $6::text[]) "
-		"  EXCEPT SELECT * FROM unnest($7::uuid[], $8::text[], $9::text[]))";
-	SqlArgs		args = {0};
-
-	sql_add_uuid(&args, &group->step_run);
-	sql_add_uuid(&args, run);
-	sql_add_text(&args, group->source);
-	add_addresses(&args, group);
-	add_addresses(&args, failed_again);
-	return sql_run_own(sql, &args)->count;
+	return places;
 }

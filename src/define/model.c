@@ -19,6 +19,7 @@
 #include "catalog/input.h"
 #include "catalog/spec.h"
 #include "catalog/sql.h"
+#include "catalog/verdict.h"
 #include "core/error.h"
 #include "define/check.h"
 #include "model/execute.h"
@@ -418,7 +419,10 @@ define_query(Definition *pipeline, const char *name, Jsonb *spec, const char *en
 	check_define_again(pipeline, model->target, model->query, env);
 	sql_leave(&before);
 	if (is_new)
+	{
 		input_forget(pipeline->object, name, env);
+		quarantine_forget(pipeline->object, name, env);
+	}
 	drop_gate(pipeline, name, model->target, env);
 	return with_derived(spec, model, columns, is_volatile, made || is_new);
 }

@@ -135,7 +135,7 @@ typedef struct MergeAttempt
 static PlannedStmt *
 plan_merge(const MergeJob *job)
 {
-	Node	   *merge = (Node *) statement_merge(job->into, job->rows, job->older_than);
+	Node	   *merge = (Node *) statement_merge(job->into, job->rows);
 	int			level = NewGUCNestLevel();
 	PlannedStmt *plan;
 
@@ -165,7 +165,7 @@ upsert(const MergeJob *job, InsertStmt *statement)
 uint64
 merge_rows(const MergeJob *job)
 {
-	InsertStmt *statement = statement_upsert(job->into, job->rows, job->older_than);
+	InsertStmt *statement = statement_upsert(job->into, job->rows);
 	MergeAttempt attempt = {.job = job};
 	ErrorData  *error;
 

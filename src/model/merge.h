@@ -28,7 +28,6 @@ typedef struct MergeJob
 	RangeVar   *into;			/* locked by this transaction, RowExclusiveLock or stronger */
 	const RowSource *rows;
 	double		count;			/* rows that may come; below 0: the planner is asked */
-	TimestampTz older_than;		/* see statement_upsert() */
 	const char *text;			/* for errors */
 	QueryEnvironment *environment;	/* or NULL */
 	DestReceiver *dest;			/* of rows->returning, or NULL; may see rows that are undone */

@@ -14,9 +14,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parser.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
 #include "core/uuid.h"
 #include "model/execute.h"
@@ -38,81 +36,54 @@ typedef struct ParseContext
 
 /* ---- records() ---- */
 
-/* 'literal'::type[] of "count" values; "output" is the element's output function. */
-static Node *
-array_constant(Datum *values, int count, Oid element, Oid array)
-{
-	int16		length;
-	bool		by_value;
-	char		align;
-	Oid			output;
-	bool		varlena;
-	ArrayType  *made;
-
-	get_typlenbyvalalign(element, &length, &by_value, &align);
-	getTypeOutputInfo(array, &output, &varlena);
-	made = construct_array(values, count, element, length, by_value, align);
-	return tree_cast(tree_string(OidOutputFunctionCall(output, PointerGetDatum(made))), array);
-}
-
 /* r.batch_id = ANY ('{…}') */
 static Node *
 in_batches(List *batches)
 {
 	Datum	   *values = palloc(sizeof(Datum) * (list_length(batches) + 1));
-	A_Expr	   *any;
 	ListCell   *cell;
 
 	foreach(cell, batches)
 		values[foreach_current_index(cell)] = UUIDPGetDatum((pg_uuid_t *) lfirst(cell));
-	any = makeA_Expr(AEXPR_OP_ANY, list_make2(makeString("pg_catalog"), makeString("=")),
-					 tree_column("r", "batch_id"),
-					 array_constant(values, list_length(batches), UUIDOID, UUIDARRAYOID), -1);
-	return (Node *) any;
+	return tree_any(tree_column("r", "batch_id"),
+					tree_array(values, list_length(batches), UUIDOID));
+}
+
+List *
+address_arrays(List *addresses)
+{
+	int			count = list_length(addresses);
+	Datum	   *batches = palloc(sizeof(Datum) * (count + 1));
+	Datum	   *pages = palloc(sizeof(Datum) * (count + 1));
+	Datum	   *ordinals = palloc(sizeof(Datum) * (count + 1));
+	ListCell   *cell;
+
+	foreach(cell, addresses)
+	{
+		RecordAddress *address = lfirst(cell);
+		int			i = foreach_current_index(cell);
+
+		batches[i] = UUIDPGetDatum(&address->batch);
+		pages[i] = Int32GetDatum(address->page);
+		ordinals[i] = Int32GetDatum(address->ordinal);
+	}
+	return list_make3(tree_array(batches, count, UUIDOID), tree_array(pages, count, INT4OID),
+					  tree_array(ordinals, count, INT4OID));
 }
 
 /* EXISTS (SELECT FROM ROWS FROM (unnest(batches), …) AS a (batch_id, page, ordinal) WHERE …) */
 static Node *
 in_addresses(List *addresses)
 {
-	static const char *const names[] = {"batch_id", "page", "ordinal"};
-	static const Oid types[] = {UUIDOID, INT4OID, INT4OID};
-	static const Oid arrays[] = {UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID};
-	int			count = list_length(addresses);
-	Datum	   *values = palloc(sizeof(Datum) * (count + 1));
-	RangeFunction *function = makeNode(RangeFunction);
-	List	   *columns = NIL;
+	List	   *names = list_make3("batch_id", "page", "ordinal");
 	List	   *equal = NIL;
-	SubLink    *exists = makeNode(SubLink);
-	SelectStmt *select;
 	ListCell   *cell;
 
-	for (int i = 0; i < lengthof(names); i++)
-	{
-		Node	   *array;
-
-		foreach(cell, addresses)
-		{
-			RecordAddress *address = lfirst(cell);
-
-			values[foreach_current_index(cell)] = i == 0 ? UUIDPGetDatum(&address->batch)
-				: Int32GetDatum(i == 1 ? address->page : address->ordinal);
-		}
-		array = array_constant(values, count, types[i], arrays[i]);
-		function->functions = lappend(function->functions,
-									  list_make2(tree_call("unnest", list_make1(array)), NIL));
-		columns = lappend(columns, makeString(pstrdup(names[i])));
-		equal = lappend(equal, tree_compare("=", tree_column("a", names[i]),
-											tree_column("r", names[i])));
-	}
-	function->is_rowsfrom = true;
-	function->alias = makeAlias("a", columns);
-	select = tree_select(NIL, (Node *) function);
-	select->whereClause = tree_and(equal);
-	exists->subLinkType = EXISTS_SUBLINK;
-	exists->subselect = (Node *) select;
-	exists->location = -1;
-	return (Node *) exists;
+	foreach(cell, names)
+		equal = lappend(equal, tree_compare("=", tree_column("a", lfirst(cell)),
+											tree_column("r", lfirst(cell))));
+	return tree_exists(list_make1(tree_arrays("a", names, address_arrays(addresses))),
+					   tree_and(equal));
 }
 
 /* SELECT r.record, r.created_at AS landed_at, … FROM raw.source r WHERE … */
@@ -142,6 +113,9 @@ records_select(const char *source, List *filters)
 		if (filter->addresses != NIL)
 			select->whereClause = tree_and(list_make2(select->whereClause,
 													  in_addresses(filter->addresses)));
+		if (filter->except != NIL)
+			select->whereClause = tree_and(list_make2(select->whereClause,
+													  tree_not(in_addresses(filter->except))));
 	}
 	return select;
 }

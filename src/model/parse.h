@@ -27,6 +27,7 @@ typedef struct RecordsFilter
 	const char *source;
 	List	   *batches;		/* pg_uuid_t * */
 	List	   *addresses;		/* RecordAddress *; NIL: all records of the batches */
+	List	   *except;			/* RecordAddress *: records that are left out */
 } RecordsFilter;
 
 /*
@@ -35,6 +36,12 @@ typedef struct RecordsFilter
  */
 #define ADDRESS_COLUMNS 4
 extern const char *const address_columns[ADDRESS_COLUMNS];	/* batch, page, ordinal, record */
+
+/*
+ * Addresses (RecordAddress *) as the nodes of three arrays, for tree_arrays(): their batches, their
+ * pages and their ordinals.
+ */
+extern List *address_arrays(List *addresses);
 
 typedef struct ModelTree
 {

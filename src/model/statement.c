@@ -133,19 +133,6 @@ row_differs(List *columns, const char *new_row)
 						tree_cast(tree_row(new), RECORDOID));
 }
 
-/* Is the row that is there to be changed? */
-static Node *
-must_change(List *changing, const char *new_row, TimestampTz older_than)
-{
-	Node	   *differs = row_differs(changing, new_row);
-	Node	   *older;
-
-	if (older_than == 0)
-		return differs;
-	older = tree_compare("<", tree_column(TARGET_ALIAS, UPDATED_AT), tree_time(older_than));
-	return tree_and(list_make2(differs, older));
-}
-
 /* SET column = new.column, … */
 static List *
 changes(const RowSource *rows, List *changing, const char *new_row)
@@ -161,7 +148,7 @@ changes(const RowSource *rows, List *changing, const char *new_row)
 }
 
 static OnConflictClause *
-on_conflict(const RowSource *rows, TimestampTz older_than)
+on_conflict(const RowSource *rows)
 {
 	static const char new_row[] = "excluded";
 	OnConflictClause *conflict = makeNode(OnConflictClause);
@@ -182,22 +169,22 @@ on_conflict(const RowSource *rows, TimestampTz older_than)
 	if (changing == NIL)
 		return conflict;
 	conflict->targetList = changes(rows, changing, new_row);
-	conflict->whereClause = must_change(changing, new_row, older_than);
+	conflict->whereClause = row_differs(changing, new_row);
 	return conflict;
 }
 
 InsertStmt *
-statement_upsert(RangeVar *into, const RowSource *rows, TimestampTz older_than)
+statement_upsert(RangeVar *into, const RowSource *rows)
 {
 	InsertStmt *insert = statement_insert(into, rows);
 
 	insert->selectStmt = (Node *) last_of_key(rows);
-	insert->onConflictClause = on_conflict(rows, older_than);
+	insert->onConflictClause = on_conflict(rows);
 	return insert;
 }
 
 static MergeWhenClause *
-when_matched(const RowSource *rows, TimestampTz older_than)
+when_matched(const RowSource *rows)
 {
 	MergeWhenClause *when = compat_merge_when(true);
 	List	   *changing = changing_columns(rows);
@@ -206,7 +193,7 @@ when_matched(const RowSource *rows, TimestampTz older_than)
 	if (changing == NIL)
 		return when;
 	when->commandType = CMD_UPDATE;
-	when->condition = must_change(changing, rows->alias, older_than);
+	when->condition = row_differs(changing, rows->alias);
 	when->targetList = changes(rows, changing, rows->alias);
 	return when;
 }
@@ -227,7 +214,7 @@ when_not_matched(const RowSource *rows)
 }
 
 MergeStmt *
-statement_merge(RangeVar *into, const RowSource *rows, TimestampTz older_than)
+statement_merge(RangeVar *into, const RowSource *rows)
 {
 	MergeStmt  *merge = makeNode(MergeStmt);
 	List	   *same = NIL;
@@ -241,23 +228,21 @@ statement_merge(RangeVar *into, const RowSource *rows, TimestampTz older_than)
 		same = lappend(same, tree_compare("=", tree_column(TARGET_ALIAS, lfirst(cell)),
 										  tree_column(rows->alias, lfirst(cell))));
 	merge->joinCondition = tree_and(same);
-	merge->mergeWhenClauses = list_make2(when_matched(rows, older_than), when_not_matched(rows));
+	merge->mergeWhenClauses = list_make2(when_matched(rows), when_not_matched(rows));
 	if (rows->returning != NULL)
 		compat_merge_returning(merge, returning_list(rows));
 	return merge;
 }
 
-/* Unqualified, for keys of types whose operators are not the server's. */
-static Node *
-same_key(const RowSource *rows)
+Node *
+statement_same_key(List *key, const char *one, const char *other)
 {
 	List	   *same = NIL;
 	ListCell   *cell;
 
-	foreach(cell, rows->key)
-		same = lappend(same, makeSimpleA_Expr(AEXPR_OP, "=",
-											  tree_column(TARGET_ALIAS, lfirst(cell)),
-											  tree_column(rows->alias, lfirst(cell)), -1));
+	foreach(cell, key)
+		same = lappend(same, makeSimpleA_Expr(AEXPR_OP, "=", tree_column(one, lfirst(cell)),
+											  tree_column(other, lfirst(cell)), -1));
 	return tree_and(same);
 }
 
@@ -272,7 +257,8 @@ statement_moved(RangeVar *into, const RowSource *rows)
 	target->alias = makeAlias(TARGET_ALIAS, NIL);
 	select = tree_select(list_make1(tree_target(old, NULL)), (Node *) target);
 	select->fromClause = lappend(select->fromClause, rows->from);
-	select->whereClause = tree_and(list_make2(same_key(rows),
+	select->whereClause = tree_and(list_make2(statement_same_key(rows->key, TARGET_ALIAS,
+																 rows->alias),
 											  makeSimpleA_Expr(AEXPR_DISTINCT, "=", old, new, -1)));
 	return select;
 }

@@ -30,19 +30,24 @@ extern InsertStmt *statement_insert(RangeVar *into, const RowSource *rows);
 
 /*
  * INSERT … ON CONFLICT: of rows with one key the last one counts, a row with a key that the
- * target has replaces what differs, and a row that is the same is left alone.  With "older_than"
- * (else 0) only rows of the target that changed last before that time are replaced.
+ * target has replaces what differs, and a row that is the same is left alone.
  */
-extern InsertStmt *statement_upsert(RangeVar *into, const RowSource *rows, TimestampTz older_than);
+extern InsertStmt *statement_upsert(RangeVar *into, const RowSource *rows);
 
 /* Is there a column that only an inserted row takes from the rows? */
 extern bool statement_keeps(const RowSource *rows);
 
 /* The same as MERGE, when nobody writes to the target meanwhile: see merge.h. */
-extern MergeStmt *statement_merge(RangeVar *into, const RowSource *rows, TimestampTz older_than);
+extern MergeStmt *statement_merge(RangeVar *into, const RowSource *rows);
 
 /* SELECT * FROM rows with only the last one of each key, as a FROM item. */
 extern Node *statement_last_of_key(const RowSource *rows);
+
+/*
+ * Do rows "one" and "other" (aliases) have the same key (char *)?  By operators without a schema,
+ * for keys of types whose operators are not the server's.
+ */
+extern Node *statement_same_key(List *key, const char *one, const char *other);
 
 /*
  * SELECT "returning" of those rows in "into" that have the key of one that comes, and another value

@@ -12,8 +12,10 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/varlena.h"
 
 Node *
@@ -201,6 +203,67 @@ tree_sort(Node *value, SortByDir direction)
 	sort->sortby_nulls = SORTBY_NULLS_LAST;
 	sort->location = -1;
 	return sort;
+}
+
+Node *
+tree_not(Node *condition)
+{
+	return (Node *) makeBoolExpr(NOT_EXPR, list_make1(condition), -1);
+}
+
+Node *
+tree_exists(List *from, Node *condition)
+{
+	SubLink    *exists = makeNode(SubLink);
+	SelectStmt *select = makeNode(SelectStmt);
+
+	select->fromClause = from;
+	select->whereClause = condition;
+	exists->subLinkType = EXISTS_SUBLINK;
+	exists->subselect = (Node *) select;
+	exists->location = -1;
+	return (Node *) exists;
+}
+
+Node *
+tree_any(Node *value, Node *array)
+{
+	return (Node *) makeA_Expr(AEXPR_OP_ANY, in_pg_catalog("="), value, array, -1);
+}
+
+Node *
+tree_array(Datum *values, int count, Oid type)
+{
+	Oid			array = get_array_type(type);
+	int16		length;
+	bool		by_value;
+	char		align;
+	Oid			output;
+	bool		varlena;
+	ArrayType  *made;
+
+	get_typlenbyvalalign(type, &length, &by_value, &align);
+	getTypeOutputInfo(array, &output, &varlena);
+	made = construct_array(values, count, type, length, by_value, align);
+	return tree_cast(tree_string(OidOutputFunctionCall(output, PointerGetDatum(made))), array);
+}
+
+Node *
+tree_arrays(const char *alias, List *names, List *arrays)
+{
+	RangeFunction *function = makeNode(RangeFunction);
+	List	   *columns = NIL;
+	ListCell   *cell;
+
+	foreach(cell, arrays)
+		function->functions = lappend(function->functions,
+									  list_make2(tree_call("unnest", list_make1(lfirst(cell))),
+												 NIL));
+	foreach(cell, names)
+		columns = lappend(columns, makeString(pstrdup(lfirst(cell))));
+	function->is_rowsfrom = true;
+	function->alias = makeAlias(alias, columns);
+	return (Node *) function;
 }
 
 static void

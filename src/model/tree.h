@@ -47,6 +47,19 @@ extern SelectStmt *tree_select(List *targets, Node *from);
 
 extern SortBy *tree_sort(Node *value, SortByDir direction);
 
+/* EXISTS (SELECT FROM from, … WHERE "condition") */
+extern Node *tree_exists(List *from, Node *condition);
+extern Node *tree_not(Node *condition);
+
+/* "value" = ANY ("array") */
+extern Node *tree_any(Node *value, Node *array);
+
+/* '{…}'::type[] of "count" values. */
+extern Node *tree_array(Datum *values, int count, Oid type);
+
+/* The FROM item ROWS FROM (unnest(array), …) AS alias (name, …). */
+extern Node *tree_arrays(const char *alias, List *names, List *arrays);
+
 /* "schema.table" as stored in a definition; throws 22023 when it is not of that form. */
 extern RangeVar *tree_relation(const char *qualified_name);
 

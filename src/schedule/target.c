@@ -20,9 +20,9 @@
 #include "catalog/input.h"
 #include "catalog/spec.h"
 #include "catalog/sql.h"
-#include "catalog/verdict.h"
 #include "model/command.h"
 #include "model/tree.h"
+#include "schedule/aside.h"
 #include "schedule/culprit.h"
 #include "schedule/judge.h"
 #include "schedule/load_judge.h"
@@ -124,30 +124,6 @@ target_relation(const char *target)
 /* ---- the three kinds of steps, inside the guard ---- */
 
 static void
-record_diverted(DivertedRow *row, void *arg)
-{
-	TargetWork *work = arg;
-	List	   *sources = model_sources(work->model);
-	QuarantineRow entry = {
-		.source = list_length(sources) == 1 ? linitial(sources) : NULL,
-		.target = work->model->target,
-		.check = row->judge->name,
-		.rule = row->judge->rule->text,
-		.reason = row->reason,
-		.row = row->row,
-		.record = row->record
-	};
-
-	if (row->address != NULL)
-	{
-		entry.batch = &row->address->batch;
-		entry.page = row->address->page;
-		entry.ordinal = row->address->ordinal;
-	}
-	quarantine_record(work->run, work->step, &entry);
-}
-
-static void
 run_model(TargetWork *work)
 {
 	bool		view = work->model->strategy == STRATEGY_VIEW;
@@ -181,11 +157,7 @@ run_model(TargetWork *work)
 	sql_leave(&before);
 	if (written->unchanged != NULL)
 		return;
-	if (written->split != NULL)
-	{
-		split_each_diverted(written->split, record_diverted, work);
-		split_end(written->split);
-	}
+	aside_record(&job, written);
 	input_consume(work->run, work->step, written->consumed);
 }
 
@@ -278,7 +250,7 @@ run_probe(void *arg)
 		.step = probe->work->step,
 		.model = probe->work->model,
 		.judges = probe->check ? list_make1(&probe->check->judge) : NIL,
-		.replay = probe->records
+		.only = probe->records
 	};
 	SqlRole		before = become_owner(probe->work);
 

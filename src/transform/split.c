@@ -85,6 +85,32 @@ make_diverted_desc(void)
 	return desc;
 }
 
+/* Of three columns of a slot, from "first" on. */
+static bool
+read_address(TupleTableSlot *slot, int first, RecordAddress *address)
+{
+	Datum	   *values = slot->tts_values + first;
+
+	if (slot->tts_isnull[first])
+		return false;
+	address->batch = *DatumGetUUIDP(values[0]);
+	address->page = DatumGetInt32(values[1]);
+	address->ordinal = DatumGetInt32(values[2]);
+	return true;
+}
+
+bool
+split_address(const Split *split, TupleTableSlot *slot, RecordAddress *address)
+{
+	return read_address(slot, list_length(split->columns), address);
+}
+
+Jsonb *
+split_own_columns(const Split *split, TupleTableSlot *slot)
+{
+	return row_as_jsonb(split->row_desc, slot->tts_values, slot->tts_isnull);
+}
+
 static void
 keep_sample(RowJudge *judge, Jsonb *row, MemoryContext memory)
 {
@@ -152,7 +178,7 @@ judge_row(Split *split, TupleTableSlot *slot, int column, StringInfo reason, Jso
 		{
 			judge->failed++;
 			if (*row == NULL)
-				*row = row_as_jsonb(split->row_desc, slot->tts_values, slot->tts_isnull);
+				*row = split_own_columns(split, slot);
 			keep_sample(judge, *row, split->memory);
 			if (judge->divert)
 			{
@@ -177,6 +203,8 @@ split_row(TupleTableSlot *slot, void *arg)
 	Jsonb	   *row = NULL;
 	int			diverting;
 
+	if (split->wanted != NULL && !split->wanted(split, slot, split->wanted_arg))
+		return;
 	split->rows++;
 	initStringInfo(&reason);
 	diverting = judge_row(split, slot, first, &reason, &row);
@@ -224,6 +252,91 @@ split_environment(Split *split)
 	return tree_environment(SPLIT_ROWS, split->good, split->good_desc);
 }
 
+static void
+keep_row(TupleTableSlot *slot, void *arg)
+{
+	Split	   *split = arg;
+
+	tuplestore_putvalues(split->good, split->good_desc, slot->tts_values, slot->tts_isnull);
+}
+
+void
+split_keep(Split *split, Node *condition)
+{
+	Tuplestorestate *all = split->good;
+	QueryEnvironment *environment = split_environment(split);
+	DestReceiver *receiver = row_receiver(keep_row, split);
+	Node	   *every = tree_column(split->alias, NULL);
+	SelectStmt *select = tree_select(list_make1(tree_target(every, NULL)), split_from(split));
+
+	select->whereClause = condition;
+	split->good = tuplestore_begin_heap(false, false, work_mem);
+	tree_execute((Node *) select, "dataops keep", environment, receiver);
+	receiver->rDestroy(receiver);
+	tuplestore_end(all);
+}
+
+typedef struct PartialRecord
+{
+	RecordAddress address;		/* the key */
+	bool		partial;
+} PartialRecord;
+
+static HTAB *
+diverted_records(Split *split, TupleTableSlot *slot)
+{
+	HASHCTL		control = {
+		.keysize = sizeof(RecordAddress),
+		.entrysize = sizeof(PartialRecord),
+		.hcxt = split->memory
+	};
+	HTAB	   *records = hash_create("dataops diverted records", 256, &control,
+									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	tuplestore_rescan(split->diverted);
+	while (tuplestore_gettupleslot(split->diverted, true, false, slot))
+	{
+		RecordAddress address;
+		PartialRecord *record;
+		bool		found;
+
+		slot_getallattrs(slot);
+		if (!read_address(slot, DIVERTED_BATCH, &address))
+			continue;
+		record = hash_search(records, &address, HASH_ENTER, &found);
+		if (!found)
+			record->partial = false;
+	}
+	return records;
+}
+
+void
+split_find_partial(Split *split)
+{
+	TupleTableSlot *slot;
+
+	if (!split->addressed || split->rows_diverted == 0)
+		return;
+	slot = MakeSingleTupleTableSlot(split->diverted_desc, &TTSOpsMinimalTuple);
+	split->partial = diverted_records(split, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	slot = MakeSingleTupleTableSlot(split->good_desc, &TTSOpsMinimalTuple);
+	tuplestore_rescan(split->good);
+	while (tuplestore_gettupleslot(split->good, true, false, slot))
+	{
+		RecordAddress address;
+		PartialRecord *record;
+
+		slot_getallattrs(slot);
+		if (!split_address(split, slot, &address))
+			continue;
+		record = hash_search(split->partial, &address, HASH_FIND, NULL);
+		if (record != NULL)
+			record->partial = true;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
 void
 split_end(Split *split)
 {
@@ -253,12 +366,12 @@ split_each_diverted(Split *split, void (*visit) (DivertedRow *row, void *arg), v
 		row.row = DatumGetJsonbP(values[DIVERTED_ROW]);
 		if (!slot->tts_isnull[DIVERTED_RECORD])
 			row.record = DatumGetJsonbP(values[DIVERTED_RECORD]);
-		if (!slot->tts_isnull[DIVERTED_BATCH])
+		if (read_address(slot, DIVERTED_BATCH, &address))
 		{
-			address.batch = *DatumGetUUIDP(values[DIVERTED_BATCH]);
-			address.page = DatumGetInt32(values[DIVERTED_PAGE]);
-			address.ordinal = DatumGetInt32(values[DIVERTED_ORDINAL]);
 			row.address = &address;
+			row.partial = split->partial != NULL &&
+				((PartialRecord *) hash_search(split->partial, &address, HASH_FIND,
+											   NULL))->partial;
 		}
 		visit(&row, arg);
 		MemoryContextReset(per_row);

@@ -11,6 +11,8 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "executor/tuptable.h"
+#include "utils/hsearch.h"
 #include "utils/jsonb.h"
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
@@ -30,6 +32,9 @@ typedef struct Split
 	bool		addressed;		/* address_columns follow them */
 	List	   *judges;			/* RowJudge * */
 	Node	   *inside;			/* condition that every row must meet, or NULL */
+	/* a row that it does not want counts as not made; NULL: every row is wanted */
+	bool		(*wanted) (const struct Split *split, TupleTableSlot *slot, void *arg);
+	void	   *wanted_arg;
 
 	/* what came of it */
 	Tuplestorestate *good;		/* columns, then batch, page and ordinal when addressed */
@@ -42,6 +47,7 @@ typedef struct Split
 	/* private */
 	TupleDesc	row_desc;
 	TupleDesc	diverted_desc;
+	HTAB	   *partial;		/* by address: are there good rows of that record, too? */
 	MemoryContext memory;
 } Split;
 
@@ -50,6 +56,19 @@ typedef struct Split
  * rights of the current user.
  */
 extern void split_run(Split *split);
+
+/*
+ * For wanted(): the address of a row's record, and the row's own columns.  No address (false) has a
+ * row that an outer join made without a record.
+ */
+extern bool split_address(const Split *split, TupleTableSlot *slot, RecordAddress *address);
+extern Jsonb *split_own_columns(const Split *split, TupleTableSlot *slot);
+
+/* Finds out which diverted rows are "partial". */
+extern void split_find_partial(Split *split);
+
+/* Drops the good rows that do not meet "condition", which knows them by the alias. */
+extern void split_keep(Split *split, Node *condition);
 
 /* The FROM item that is the good rows, in an environment from split_environment(). */
 extern Node *split_from(const Split *split);
@@ -63,6 +82,7 @@ typedef struct DivertedRow
 	Jsonb	   *row;
 	Jsonb	   *record;			/* this and the address only when addressed, else NULL */
 	RecordAddress *address;
+	bool		partial;		/* other rows of the record are good; see split_find_partial() */
 } DivertedRow;
 
 /* Closes the tuplestores; needed before the subtransaction that opened them commits. */

@@ -32,7 +32,6 @@
 #include "model/tree.h"
 #include "transform/fill.h"
 #include "transform/rebuild.h"
-#include "transform/window.h"
 
 typedef struct Writing
 {
@@ -57,9 +56,9 @@ find_batches(Writing *writing)
 	List	   *sources = model_sources(job->model);
 	ListCell   *cell;
 
-	if (job->replay != NULL)
+	if (job->replay != NULL || job->only != NULL)
 	{
-		writing->filters = list_make1(job->replay);
+		writing->filters = list_make1(job->only != NULL ? job->only : &job->replay->input);
 		return true;
 	}
 	if (!model_is_incremental(job->model) || sources == NIL)
@@ -78,23 +77,18 @@ find_batches(Writing *writing)
 	return writing->written->consumed != NIL;
 }
 
-/*
- * The run's interval, widened to what other models changed and to whole grains; false when nothing
- * is to be done.
- */
+/* The run's interval, widened to what other models changed; false when nothing is to be done. */
 static bool
-find_window(Writing *writing)
+find_pending(Writing *writing, TimeWindow *window)
 {
 	Run		   *run = writing->job->run;
 	Step	   *step = writing->job->step;
 	ModelSpec  *model = writing->job->model;
 	List	   *relations = model_relations(model);
-	TimeWindow	window = {.from = run->from_ts, .to = run->to_ts};
-	PendingChanges pending;
+	PendingChanges pending = input_pending_changes(run, step, relations);
 
-	if (model->strategy != STRATEGY_PARTITION || writing->job->replay != NULL)
-		return true;
-	pending = input_pending_changes(run, step, relations);
+	window->from = run->from_ts;
+	window->to = run->to_ts;
 	if (!step->redo && pending.ids == NIL && relations != NIL && model_sources(model) == NIL &&
 		input_all_written(run, relations) && input_same_definition(run, step))
 		return false;
@@ -102,18 +96,35 @@ find_window(Writing *writing)
 	{
 		TimeWindow	changed = {.from = pending.from, .to = pending.to};
 
-		window = window.from < window.to ? window_hull(window, changed) : changed;
+		*window = window->from < window->to ? window_hull(*window, changed) : changed;
 	}
-	window = window_align(window, model->grain, run->timezone);
+	writing->written->consumed = pending.ids;
+	return true;
+}
+
+/* The window to be made, in whole grains; false when nothing is to be done. */
+static bool
+find_window(Writing *writing)
+{
+	ModelSpec  *model = writing->job->model;
+	const char *timezone = writing->job->run->timezone;
+	TimeWindow	window;
+
+	if (model->strategy != STRATEGY_PARTITION)
+		return true;
+	if (writing->job->window != NULL)
+		window = *writing->job->window;
+	else if (!find_pending(writing, &window))
+		return false;
+	window = window_align(window, model->grain, timezone);
 	if (model->lookback != NULL && !TIMESTAMP_NOT_FINITE(window.from))
 	{
 		window.from = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval,
 															  TimestampTzGetDatum(window.from),
 															  IntervalPGetDatum(model->lookback)));
-		window = window_align(window, model->grain, run->timezone);
+		window = window_align(window, model->grain, timezone);
 	}
 	writing->window = window;
-	writing->written->consumed = pending.ids;
 	return window.from < window.to;
 }
 
@@ -123,7 +134,7 @@ narrow_scope(Writing *writing)
 {
 	RunScope	scope = *run_scope();
 
-	if (writing->job->model->strategy != STRATEGY_PARTITION || writing->job->replay != NULL)
+	if (writing->job->model->strategy != STRATEGY_PARTITION)
 		return;
 	scope.start_ts = writing->window.from;
 	scope.end_ts = writing->window.to;
@@ -148,13 +159,18 @@ analyse_model(Writing *writing)
 		if (!lfirst_node(TargetEntry, cell)->resjunk)
 			writing->columns = lappend(writing->columns, lfirst_node(TargetEntry, cell)->resname);
 	writing->addressed = model_append_address(writing->tree, query);
+	if (writing->job->replay != NULL && !writing->addressed)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("%s cannot take in quarantined records", model->what),
+				errdetail("As it is now, its rows do not come from one raw record each."));
 }
 
 /* Condition that each row of a partition model lies in the window; NULL when it is open. */
 static Node *
 inside_window(Writing *writing)
 {
-	if (writing->job->model->strategy != STRATEGY_PARTITION || writing->job->replay != NULL)
+	if (writing->job->model->strategy != STRATEGY_PARTITION)
 		return NULL;
 	return window_condition(tree_column(writing->alias, writing->job->model->time_column),
 							writing->time_type, writing->window);
@@ -213,7 +229,14 @@ split_rows(Writing *writing)
 	split->addressed = writing->addressed;
 	split->judges = writing->job->judges;
 	split->inside = inside_window(writing);
+	split->wanted = writing->job->replay != NULL ? replayed_wants : NULL;
+	split->wanted_arg = writing->job->replay;
 	split_run(split);
+	if (writing->job->model->strategy == STRATEGY_APPEND)
+		split_find_partial(split);
+	else if (writing->job->replay != NULL)
+		replayed_drop_outdated(writing->job->replay, split, writing->job->model,
+							   writing->written->target);
 	writing->written->split = split;
 	writing->written->environment = split_environment(split);
 	if (writing->written->rows_in == 0)
@@ -346,7 +369,7 @@ insert_rows(Writing *writing, const RowSource *rows)
 	if (writing->job->model->strategy == STRATEGY_MERGE)
 		written->rows_out = merge_rows(&(MergeJob) {
 			.into = into, .rows = rows, .count = expected_rows(writing),
-			.older_than = writing->job->replay_older_than, .text = "dataops merge",
+			.text = "dataops merge",
 			.environment = written->environment, .dest = receiver
 		});
 	else
@@ -381,7 +404,7 @@ delete_replaced(Writing *writing)
 	Written    *written = writing->written;
 	Node	   *condition = NULL;
 
-	if (written->aside != NULL || model_is_incremental(model) || writing->job->replay != NULL)
+	if (written->aside != NULL || model_is_incremental(model))
 		return;
 	if (model->strategy == STRATEGY_PARTITION)
 		condition = window_condition(tree_column(NULL, model->time_column), writing->time_type,
@@ -394,7 +417,7 @@ delete_replaced(Writing *writing)
 static void
 set_window_range(Writing *writing)
 {
-	if (writing->job->model->strategy != STRATEGY_PARTITION || writing->job->replay != NULL)
+	if (writing->job->model->strategy != STRATEGY_PARTITION)
 		return;
 	writing->written->has_range = true;
 	writing->written->changed_from = writing->window.from;

@@ -14,7 +14,9 @@
 
 #include "catalog/run.h"
 #include "model/model.h"
+#include "transform/replayed.h"
 #include "transform/split.h"
+#include "transform/window.h"
 
 typedef struct WriteJob
 {
@@ -24,9 +26,11 @@ typedef struct WriteJob
 	List	   *judges;			/* RowJudge *: row rules of this run's rows; tallies are filled */
 	bool		keep_rows;		/* table rules will look at this run's rows */
 
-	/* a replay of quarantined rows instead of new input */
-	RecordsFilter *replay;
-	TimestampTz replay_older_than;	/* merge: rows changed since then are newer than the replayed */
+	RecordsFilter *only;		/* not NULL: of new input only this */
+
+	/* instead of new input: quarantined rows of append and merge, a window of partition */
+	Replayed   *replay;
+	const TimeWindow *window;
 } WriteJob;
 
 typedef struct Written

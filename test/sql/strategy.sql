@@ -153,7 +153,7 @@ SELECT dataops.add_check('st_replay', 'st.replay', 'n < 100', name => 'small');
 SELECT dataops.replay_quarantine('st_replay', 'st.replay', to_ts => '2025-01-01');
 SELECT dataops.replay_quarantine('st_replay', 'st.replay');
 SELECT id, n FROM st.replay ORDER BY id;
-SELECT "row"->>'id' AS id, state, replayed_by IS NOT NULL AS by_run FROM dataops.quarantine WHERE pipeline = 'st_replay' ORDER BY 1;
+SELECT "row"->>'id' AS id, state, replayed_by IS NOT NULL AS by_run FROM dataops.quarantine WHERE pipeline = 'st_replay' ORDER BY 1, 2;
 SELECT state, rows_in, rows_out, rows_quarantined, changed_from, changed_to FROM dataops.step_run WHERE step = 'st.replay' ORDER BY id DESC LIMIT 1;
 SELECT dataops.replay_quarantine('st_table', 'st.full');
 SELECT dataops.replay_quarantine('st_replay', 'st.repla');
