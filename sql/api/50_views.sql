@@ -172,7 +172,7 @@ FROM dataops.quarantine_row q
 LEFT JOIN dataops.run r ON r.id = q.run
 WHERE dataops._may_see(r.owner, 'operator');
 COMMENT ON VIEW dataops.quarantine IS 'What was set aside: records that could not land and rows that failed a rule.';
-COMMENT ON COLUMN dataops.quarantine.state IS 'open; replayed: it was judged anew and passed; superseded: a newer entry took its place, or it came from many records and these were read again.';
+COMMENT ON COLUMN dataops.quarantine.state IS 'open; replayed: it was judged anew and passed; superseded: rows of its record are in newer entries, or it came from many records and these were read again.';
 COMMENT ON COLUMN dataops.quarantine."row" IS 'What the model made.';
 COMMENT ON COLUMN dataops.quarantine.record IS 'The landed record it came from.';
 COMMENT ON COLUMN dataops.quarantine.replayed_by IS 'The run that judged it anew: a replay, or one that made the window or the table again.';

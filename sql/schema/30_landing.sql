@@ -94,7 +94,7 @@ CREATE TABLE dataops.quarantine_row (
 );
 CREATE INDEX ON dataops.quarantine_row (pipeline, step, env, created_at);
 CREATE INDEX ON dataops.quarantine_row (pipeline, step, env) WHERE state = 'open';
-COMMENT ON TABLE dataops.quarantine_row IS 'What was set aside: row is what the model made, record the landed record it came from, raw the bytes that jsonb cannot hold; partial: other rows of that record were appended. An open entry becomes replayed when its record was judged anew and passed, superseded when a newer entry took its place or when it came from many records and these were read again.';
+COMMENT ON TABLE dataops.quarantine_row IS 'What was set aside: row is what the model made, record the landed record it came from, raw the bytes that jsonb cannot hold; partial: other rows of that record were appended. An open entry becomes replayed when its record was judged anew and passed, superseded when rows of its record were set aside again, in newer entries, or when it came from many records and these were read again.';
 
 CREATE TABLE dataops.check_result (
     id            uuid        PRIMARY KEY,

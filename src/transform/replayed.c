@@ -23,6 +23,7 @@
 #define LATER "dataops later"
 #define THERE "dataops there"
 #define ASIDE "dataops aside"
+#define SET_ASIDE_AT "dataops set aside at"
 
 static RecordAddress
 entry_address(const QuarantineEntry *entry)
@@ -51,7 +52,9 @@ add_entry(Replayed *replayed, QuarantineEntry *entry)
 		record->entries = NIL;
 		replayed->records = lappend(replayed->records, record);
 		replayed->input.addresses = lappend(replayed->input.addresses, &record->address);
-		replayed->input.batches = lappend(replayed->input.batches, &record->address.batch);
+		if (list_length(replayed->input.batches) == 0 ||
+			memcmp(llast(replayed->input.batches), &record->address.batch, UUID_LEN) != 0)
+			replayed->input.batches = lappend(replayed->input.batches, &record->address.batch);
 	}
 	record->set_aside_at = Max(record->set_aside_at, entry->created_at);
 	record->partial |= entry->partial;
@@ -205,33 +208,48 @@ by_replay(const Replayed *replayed)
 	return tree_any(tree_column(THERE, UPDATED_AT), tree_array(times, count, TIMESTAMPTZOID));
 }
 
-/* EXISTS (SELECT FROM target, addresses and their times WHERE key = key AND updated_at >= time) */
+/* EXISTS (SELECT FROM target WHERE key = key AND updated_at >= set_aside_at) */
 static Node *
 later_change(const Replayed *replayed, const char *alias, const ModelSpec *model, RangeVar *target)
 {
-	static const char *const names[] = {"batch_id", "page", "ordinal", "set_aside_at"};
 	RangeVar   *there = copyObject(target);
-	Datum	   *times = palloc(sizeof(Datum) * list_length(replayed->records));
-	List	   *arrays = address_arrays(replayed->input.addresses);
-	List	   *columns = NIL;
-	List	   *conditions = list_make1(statement_same_key(model->key, THERE, alias));
-	ListCell   *cell;
+	Node	   *since = tree_compare(">=", tree_column(THERE, UPDATED_AT),
+									 tree_column(ASIDE, SET_ASIDE_AT));
 
 	there->alias = makeAlias(THERE, NIL);
+	return tree_exists(list_make1(there),
+					   tree_and(list_make3(statement_same_key(model->key, THERE, alias), since,
+										   tree_not(by_replay(replayed)))));
+}
+
+/* The addresses of the records, with the times at which they were set aside, as a FROM item. */
+static Node *
+set_aside_times(const Replayed *replayed)
+{
+	int			count = list_length(replayed->records);
+	Datum	   *times = palloc(sizeof(Datum) * count);
+	List	   *arrays = address_arrays(replayed->input.addresses);
+	List	   *columns = NIL;
+	ListCell   *cell;
+
 	foreach(cell, replayed->records)
 		times[foreach_current_index(cell)] =
 			TimestampTzGetDatum(((ReplayedRecord *) lfirst(cell))->set_aside_at);
-	arrays = lappend(arrays, tree_array(times, list_length(replayed->records), TIMESTAMPTZOID));
-	for (int i = 0; i < lengthof(names); i++)
-		columns = lappend(columns, unconstify(char *, names[i]));
+	arrays = lappend(arrays, tree_array(times, count, TIMESTAMPTZOID));
 	for (int i = 0; i < ADDRESS_COLUMNS - 1; i++)
-		conditions = lappend(conditions, tree_compare("=", tree_column(ASIDE, names[i]),
-													  tree_column(alias, address_columns[i])));
-	conditions = lappend(conditions, tree_compare(">=", tree_column(THERE, UPDATED_AT),
-												  tree_column(ASIDE, "set_aside_at")));
-	conditions = lappend(conditions, tree_not(by_replay(replayed)));
-	return tree_exists(list_make2(there, tree_arrays(ASIDE, columns, arrays)),
-					   tree_and(conditions));
+		columns = lappend(columns, pstrdup(address_columns[i]));
+	return tree_arrays(ASIDE, lappend(columns, SET_ASIDE_AT), arrays);
+}
+
+static List *
+same_address(const char *one, const char *other)
+{
+	List	   *same = NIL;
+
+	for (int i = 0; i < ADDRESS_COLUMNS - 1; i++)
+		same = lappend(same, tree_compare("=", tree_column(one, address_columns[i]),
+										  tree_column(other, address_columns[i])));
+	return same;
 }
 
 /* Without it nothing is newer; and the later records need not be read. */
@@ -254,6 +272,7 @@ replayed_drop_outdated(const Replayed *replayed, Split *split, const ModelSpec *
 					   RangeVar *target)
 {
 	List	   *conditions;
+	List	   *times = NIL;
 	bool		own_times = false;
 	ListCell   *cell;
 
@@ -264,7 +283,11 @@ replayed_drop_outdated(const Replayed *replayed, Split *split, const ModelSpec *
 	conditions = list_make1(tree_not(later_record(replayed, split->alias, model)));
 	/* what the model makes of it does not tell when the row was written */
 	if (!own_times)
+	{
+		times = list_make1(set_aside_times(replayed));
+		conditions = list_concat(conditions, same_address(ASIDE, split->alias));
 		conditions = lappend(conditions,
 							 tree_not(later_change(replayed, split->alias, model, target)));
-	split_keep(split, tree_and(conditions));
+	}
+	split_keep(split, times, tree_and(conditions));
 }

@@ -261,7 +261,7 @@ keep_row(TupleTableSlot *slot, void *arg)
 }
 
 void
-split_keep(Split *split, Node *condition)
+split_keep(Split *split, List *others, Node *condition)
 {
 	Tuplestorestate *all = split->good;
 	QueryEnvironment *environment = split_environment(split);
@@ -269,6 +269,7 @@ split_keep(Split *split, Node *condition)
 	Node	   *every = tree_column(split->alias, NULL);
 	SelectStmt *select = tree_select(list_make1(tree_target(every, NULL)), split_from(split));
 
+	select->fromClause = list_concat(select->fromClause, others);
 	select->whereClause = condition;
 	split->good = tuplestore_begin_heap(false, false, work_mem);
 	tree_execute((Node *) select, "dataops keep", environment, receiver);
@@ -374,6 +375,7 @@ split_each_diverted(Split *split, void (*visit) (DivertedRow *row, void *arg), v
 											   NULL))->partial;
 		}
 		visit(&row, arg);
+		ExecClearTuple(slot);	/* a row that was on disk is memory of the context */
 		MemoryContextReset(per_row);
 	}
 	MemoryContextSwitchTo(previous);

@@ -67,8 +67,11 @@ extern Jsonb *split_own_columns(const Split *split, TupleTableSlot *slot);
 /* Finds out which diverted rows are "partial". */
 extern void split_find_partial(Split *split);
 
-/* Drops the good rows that do not meet "condition", which knows them by the alias. */
-extern void split_keep(Split *split, Node *condition);
+/*
+ * Drops the good rows that do not meet "condition", which knows them by the alias, and may join
+ * them with "others" (FROM items) that have at most one row for each.
+ */
+extern void split_keep(Split *split, List *others, Node *condition);
 
 /* The FROM item that is the good rows, in an environment from split_environment(). */
 extern Node *split_from(const Split *split);

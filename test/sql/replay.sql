@@ -71,6 +71,19 @@ SELECT dataops.replay_quarantine('rp_outer', 'rp.outer');
 SELECT * FROM rp.outer;
 SELECT "row", state, batch IS NOT NULL AS from_record FROM dataops.quarantine WHERE pipeline = 'rp_outer' ORDER BY "row";
 
+
+\echo == more than memory may hold
+SET work_mem = '64kB';
+SELECT dataops.create_pipeline('rp_many');
+SELECT dataops.add_model('rp_many', 'rp.many', $$SELECT i, (record->>'order')::int AS o, repeat('x', 100) AS x FROM dataops.records('rp_lines'), generate_series(1, 2000) i WHERE record->>'order' IN ('5', '6')$$, strategy => 'append');
+SELECT dataops.add_check('rp_many', 'rp.many', 'o = 6 AND i % 2 = 0', name => 'even');
+SELECT outcome, rows_out, quarantined, error FROM dataops._test_targets('rp_many', '-infinity', 'infinity');
+SELECT partial, count(*), count(DISTINCT "row") FROM dataops.quarantine WHERE pipeline = 'rp_many' GROUP BY 1 ORDER BY 1;
+SELECT dataops.add_check('rp_many', 'rp.many', 'i > 10', name => 'even');
+SELECT dataops.replay_quarantine('rp_many', 'rp.many');
+SELECT o, count(*), count(DISTINCT i) FROM rp.many GROUP BY 1 ORDER BY 1;
+SELECT partial, state, count(*) FROM dataops.quarantine WHERE pipeline = 'rp_many' GROUP BY 1, 2 ORDER BY 1, 2;
+RESET work_mem;
 \echo == partition: the window is made again
 CREATE TABLE raw.rp_times (batch_id uuid, page int, ordinal int, created_at timestamptz, record jsonb);
 SELECT dataops._test_source('rp_times', '{}');
@@ -174,6 +187,6 @@ SELECT dataops.replay_quarantine('rp_merge', 'rp.item');
 SELECT max(n) FROM rp.item;
 
 SET client_min_messages = error;
-SELECT count(dataops.drop_pipeline(name)) FROM unnest('{rp_append,rp_outer,rp_part,rp_table,rp_merge}'::text[]) AS name;
+SELECT count(dataops.drop_pipeline(name)) FROM unnest('{rp_append,rp_outer,rp_many,rp_part,rp_table,rp_merge}'::text[]) AS name;
 DROP SCHEMA rp CASCADE;
 DROP TABLE raw.rp_lines, raw.rp_times, raw.rp_items;
