@@ -176,7 +176,7 @@ CREATE FUNCTION landing_loud() RETURNS int LANGUAGE plpgsql AS $$BEGIN INSERT IN
 CREATE FUNCTION landing_quiet() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RETURN 1; END$$;
 SELECT dataops.create_pipeline('landing_planted');
 SELECT dataops.add_fetch('landing_planted', 'landing_page', archive => '');
-SELECT format('CREATE INDEX ON raw.%I ((ordinal + public.landing_quiet()))', 'landing_page_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')) \gexec
+DO $$ BEGIN EXECUTE format('CREATE INDEX ON raw.%I ((ordinal + public.landing_quiet()))', 'landing_page_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')); END $$;
 CREATE OR REPLACE FUNCTION landing_quiet() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RETURN public.landing_loud(); END$$;
 SELECT dataops.alter_source('landing_page', '{"paginate": {"type": "page", "limit": 10, "limit_param": "per_page", "max_pages": 1}}');
 \connect - postgres
