@@ -323,7 +323,7 @@ subtest 'the files of a load' => sub {
 	app(<<SQL);
 -- the files of loads are compressed
 CREATE OR REPLACE FUNCTION public.block(n integer) RETURNS text LANGUAGE sql
-RETURN CASE WHEN n % 6000 < 45 THEN (SELECT string_agg(md5(n::text || s), '') FROM generate_series(1, 6000) s) END;
+RETURN CASE WHEN n % 6000 < 45 THEN (SELECT string_agg(md5(n::text || s), '') FROM generate_series(1, 7000) s) END;
 SELECT dataops.drop_step('job', 'out');
 CREATE SERVER bq FOREIGN DATA WRAPPER dataops_bigquery OPTIONS (project 'test', dataset '$dbname', staging_dataset '${dbname}_staging', location 'EU');
 SELECT dataops.add_load('job', 'public.paced', 'bq', mode => 'truncate', stage => 'lake', name => 'out');
