@@ -36,13 +36,13 @@ select_rows(RangeVar *into, const RowSource *rows)
 
 /* Defaults and CHECK constraints may call functions that a parallel query does not allow. */
 bool
-fill_suits(RangeVar *into, const RowSource *rows)
+fill_suits(RangeVar *into, const RowSource *rows, QueryEnvironment *environment)
 {
 	Relation	table = table_openrv(into, RowExclusiveLock);
 	TupleConstr *constraints = RelationGetDescr(table)->constr;
 	bool		suits = table_is_plain(table) &&
 		(constraints == NULL || (constraints->num_defval == 0 && constraints->num_check == 0)) &&
-		table_has_types(table, tree_analyse(select_rows(into, rows), "dataops fill", NULL));
+		table_has_types(table, tree_analyse(select_rows(into, rows), "dataops fill", environment));
 
 	table_close(table, NoLock);
 	return suits;
@@ -84,14 +84,15 @@ begin(Fill *fill, RangeVar *into, const RowSource *rows)
 }
 
 uint64
-fill_table(RangeVar *into, const RowSource *rows, RowVisitor visit, void *arg)
+fill_table(RangeVar *into, const RowSource *rows, QueryEnvironment *environment, RowVisitor visit,
+		   void *arg)
 {
 	Fill		fill = {.visit = visit, .arg = arg};
 	DestReceiver *receiver = row_receiver(fill_row, &fill);
 	uint64		count;
 
 	begin(&fill, into, rows);
-	count = tree_execute(select_rows(into, rows), "dataops fill", NULL, receiver);
+	count = tree_execute(select_rows(into, rows), "dataops fill", environment, receiver);
 	bulk_end(fill.bulk);
 	table_close(fill.table, NoLock);
 	receiver->rDestroy(receiver);

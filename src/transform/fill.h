@@ -13,13 +13,17 @@
 #include "model/execute.h"
 #include "model/statement.h"
 
-/* May "into", an empty table of this transaction, be filled?  Else an INSERT has more to do. */
-extern bool fill_suits(RangeVar *into, const RowSource *rows);
+/*
+ * May "into", an empty table of this transaction, be filled?  Else an INSERT has more to do.
+ * "environment", here and below, is what the rows are read in; or NULL.
+ */
+extern bool fill_suits(RangeVar *into, const RowSource *rows, QueryEnvironment *environment);
 
 /*
  * Fills it; returns the number of rows.  visit(slot, arg) is called with each, by rows->columns, in
  * a memory context that is emptied after it.
  */
-extern uint64 fill_table(RangeVar *into, const RowSource *rows, RowVisitor visit, void *arg);
+extern uint64 fill_table(RangeVar *into, const RowSource *rows, QueryEnvironment *environment,
+						 RowVisitor visit, void *arg);
 
 #endif

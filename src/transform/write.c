@@ -341,7 +341,7 @@ column_index(const RowSource *rows, const char *name)
 	return -1;
 }
 
-/* Rows that come straight from the query into a new table: false when they have to be inserted. */
+/* Rows that come into a new table: false when they have to be inserted. */
 static bool
 fill_aside(Writing *writing, const RowSource *rows)
 {
@@ -349,9 +349,10 @@ fill_aside(Writing *writing, const RowSource *rows)
 	ChangedRange range = {.written = written, .type = writing->time_type,
 		.column = column_index(rows, rows->returning)};
 
-	if (written->aside == NULL || written->split != NULL || !fill_suits(written->aside, rows))
+	if (written->aside == NULL || !fill_suits(written->aside, rows, written->environment))
 		return false;
-	written->rows_out = fill_table(written->aside, rows, receive_written, &range);
+	written->rows_out = fill_table(written->aside, rows, written->environment, receive_written,
+								   &range);
 	return true;
 }
 
