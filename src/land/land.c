@@ -186,6 +186,10 @@ land_page_begin(BatchSink *base, const PageInfo *info)
 	MemoryContextSwitchTo(previous);
 }
 
+/*
+ * With an archive the record becomes jsonb now, while a helper may compress lines; without one,
+ * when it is written, for then the value is still at hand.
+ */
 static void
 land_record(BatchSink *base, const char *bytes, size_t length)
 {
@@ -194,8 +198,12 @@ land_record(BatchSink *base, const char *bytes, size_t length)
 	JsonRefusal why;
 	Jsonb	   *value;
 
-	if (sink->archive != NULL)
-		records_add_bytes(sink->received, bytes, length);
+	if (sink->archive == NULL)
+	{
+		records_add_bytes(records, bytes, length);
+		return;
+	}
+	records_add_bytes(sink->received, bytes, length);
 	if (jsonb_write(sink->writer, bytes, length, &value, &why))
 		records_add(records, value);
 	else
@@ -304,7 +312,7 @@ write_batch(LandSink *sink, BatchRow *row)
 
 	insert = raw_insert_begin(sink->source.raw_table, sink->run->owner, &row->id, row->created_at);
 	foreach(cell, batch->pages)
-		rows_insert_page(sink->run, sink->step, row, lfirst(cell), insert);
+		rows_insert_page(sink->run, sink->step, row, lfirst(cell), sink->writer, insert);
 	raw_insert_end(insert);
 	FAULT_POINT("land_after_insert");
 	landing_pages(&row->id, batch->pages);

@@ -22,7 +22,8 @@ quarantine(Run *run, Step *step, BatchRow *batch, QuarantinedRecord *row, const 
 }
 
 void
-rows_insert_page(Run *run, Step *step, BatchRow *batch, LandPage *page, RawInsert *insert)
+rows_insert_page(Run *run, Step *step, BatchRow *batch, LandPage *page, JsonbWriter *writer,
+				 RawInsert *insert)
 {
 	QuarantinedRecord row = {.page = page->row.number};
 	Record		record;
@@ -30,8 +31,14 @@ rows_insert_page(Run *run, Step *step, BatchRow *batch, LandPage *page, RawInser
 	records_rewind(page->records);
 	while (records_next(page->records, &record))
 	{
+		bool		is_bytes = record.value == NULL && record.why.reason == NULL;
+
 		row.ordinal++;
 		CHECK_FOR_INTERRUPTS();
+		/* what it is made of need not stay beside a long value */
+		if (is_bytes &&
+			jsonb_write(writer, record.bytes, record.length, &record.value, &record.why))
+			records_release(page->records);
 		if (record.value != NULL)
 		{
 			raw_insert_row(insert, row.page, row.ordinal, record.value);

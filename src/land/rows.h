@@ -8,17 +8,21 @@
 #define DATAOPS_ROWS_H
 
 #include "catalog/landing.h"
+#include "format/jsonb_writer.h"
 #include "land/insert.h"
 #include "land/records.h"
 
 typedef struct LandPage
 {
 	PageRow		row;			/* first: a list of these is one of rows */
-	Records    *records;		/* values, and what was refused */
+	Records    *records;		/* values, what was refused, or all as received */
 } LandPage;
 
-/* Adds a page's rows in the transaction that is open, and counts them in "batch". */
+/*
+ * Adds a page's rows in the transaction that is open, and counts them in "batch".  The writer makes
+ * values of what is there as received.
+ */
 extern void rows_insert_page(Run *run, Step *step, BatchRow *batch, LandPage *page,
-							 RawInsert *insert);
+							 JsonbWriter *writer, RawInsert *insert);
 
 #endif
