@@ -3,8 +3,9 @@
  *	  Input, window, rows, target: the order of events of every strategy.
  *
  * Rows go straight from the model's SELECT into the target when nothing needs to look at them in
- * between; otherwise through a tuplestore (split.h).  The executor does the INSERT in both cases:
- * constraints, defaults, generated columns, triggers and row security work as ever.
+ * between; otherwise through a tuplestore (split.h).  A new table without defaults and CHECK
+ * constraints is filled in bulk (fill.h); else the executor does the INSERT: constraints, defaults,
+ * generated columns, triggers and row security work as ever.
  *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
