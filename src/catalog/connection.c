@@ -23,6 +23,7 @@
 #include "core/compat.h"
 #include "core/error.h"
 #include "core/guc.h"
+#include "core/names.h"
 
 /* The nearest server of ours that "owner" may use, for the hint. */
 static const char *
@@ -134,17 +135,6 @@ connection_find(const char *server, Oid owner)
 
 /* ---- limits of the network ---- */
 
-static List *
-list_append_unique_text(List *texts, char *text)
-{
-	ListCell   *cell;
-
-	foreach(cell, texts)
-		if (strcmp(lfirst(cell), text) == 0)
-			return texts;
-	return lappend(texts, text);
-}
-
 static bool
 is_range(const char *entry)
 {
@@ -243,9 +233,9 @@ connection_allow(Connection *connection, const Url *url)
 {
 	ConnectionReach *reach = &connection->reach;
 
-	reach->hosts = list_append_unique_text(reach->hosts, url->host);
+	reach->hosts = names_add(reach->hosts, url->host);
 	if (is_range(url->host))
-		reach->ranges = list_append_unique_text(reach->ranges, url->host);
+		reach->ranges = names_add(reach->ranges, url->host);
 	reach->limit_hosts = reach->limit_ranges = NIL;
 	read_network_limit(url, reach);
 	check_reach(connection, url);

@@ -96,12 +96,12 @@ definition_list(DefinitionKind kind, const char *pipeline, const char *env)
 	return definitions_from_rows(sql_run_own(sql, &args));
 }
 
-List *
-definition_writers(const char *table, const char *env)
+#define MODELS_WHERE CURRENT_COLUMNS \
+	"WHERE p.kind = 'step' AND p.env = $2 AND d.spec->>'kind' = 'model' AND "
+
+static List *
+models_of(const char *sql, const char *table, const char *env)
 {
-	static const char sql[] = CURRENT_COLUMNS
-		"WHERE p.kind = 'step' AND p.env = $2 AND d.spec->>'kind' = 'model' "
-		"AND d.spec->>'target' = $1 ORDER BY p.pipeline, p.object";
 	SqlArgs		args = {0};
 
 	sql_add_text(&args, table);
@@ -110,16 +110,17 @@ definition_writers(const char *table, const char *env)
 }
 
 List *
+definition_writers(const char *table, const char *env)
+{
+	return models_of(MODELS_WHERE "d.spec->>'target' = $1 ORDER BY p.pipeline, p.object",
+					 table, env);
+}
+
+List *
 definition_readers(const char *input, const char *env)
 {
-	static const char sql[] = CURRENT_COLUMNS
-		"WHERE p.kind = 'step' AND p.env = $2 AND d.spec->>'kind' = 'model' "
-		"AND d.spec->'derived'->'inputs' ? $1 ORDER BY p.pipeline, p.object";
-	SqlArgs		args = {0};
-
-	sql_add_text(&args, input);
-	sql_add_text(&args, env);
-	return definitions_from_rows(sql_run_own(sql, &args));
+	return models_of(MODELS_WHERE "d.spec->'derived'->'inputs' ? $1 ORDER BY p.pipeline, p.object",
+					 input, env);
 }
 
 bool

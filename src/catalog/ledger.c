@@ -15,6 +15,7 @@
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "core/compat.h"
+#include "core/names.h"
 #include "core/uuid.h"
 
 /*
@@ -219,12 +220,7 @@ load_definitions(Run *run, List *definitions, List *only)
 			load_pipeline(run, definition->spec);
 		else if (definition->kind == DEFINITION_STEP)
 		{
-			ListCell   *name;
-			bool		wanted = only == NIL;
-
-			foreach(name, only)
-				wanted |= strcmp(lfirst(name), definition->object) == 0;
-			if (wanted)
+			if (only == NIL || names_have(only, definition->object))
 				run->steps = lappend(run->steps, step_from_definition(definition));
 		}
 	}

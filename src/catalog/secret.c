@@ -28,6 +28,7 @@
 #include "core/crypto.h"
 #include "core/error.h"
 #include "core/guc.h"
+#include "core/names.h"
 
 #define SECRET_MAX	65536		/* bytes of one secret */
 #define KEY_BYTES	CRYPTO_KEY_LENGTH
@@ -87,13 +88,10 @@ check_granted(const char *reference, Oid role, const char *wrapper, const char *
 static void
 check_surroundings(const char *reference)
 {
-	ListCell   *cell;
-	List	   *allowed = guc_list(guc_env_allowed);
 	const char *entry = strncmp(reference, "env:", 4) == 0 ? reference + 4 : reference;
 
-	foreach(cell, allowed)
-		if (strcmp(lfirst(cell), entry) == 0)
-			return;
+	if (names_have(guc_list(guc_env_allowed), entry))
+		return;
 	ereport(ERROR,
 			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			errmsg("reference \"%s\" is not allowed on this server", reference),

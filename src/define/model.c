@@ -21,6 +21,7 @@
 #include "catalog/sql.h"
 #include "catalog/verdict.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "define/check.h"
 #include "model/execute.h"
 #include "model/inputs.h"
@@ -234,17 +235,14 @@ only_time_column(List *columns, List *among)
 {
 	char	   *found = NULL;
 	ListCell   *cell;
-	ListCell   *other;
 
 	foreach(cell, columns)
 	{
 		TargetColumn *column = lfirst(cell);
-		bool		considered = among == NIL;
 
-		foreach(other, among)
-			considered |= strcmp(lfirst(other), column->name) == 0;
-		if (!considered || !is_time(column->type) || strcmp(column->name, CREATED_AT) == 0 ||
-			strcmp(column->name, UPDATED_AT) == 0 || strcmp(column->name, "landed_at") == 0)
+		if ((among != NIL && !names_have(among, column->name)) || !is_time(column->type) ||
+			strcmp(column->name, CREATED_AT) == 0 || strcmp(column->name, UPDATED_AT) == 0 ||
+			strcmp(column->name, "landed_at") == 0)
 			continue;
 		if (found != NULL)
 			return NULL;

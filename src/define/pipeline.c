@@ -19,6 +19,7 @@
 #include "catalog/ledger.h"
 #include "catalog/spec.h"
 #include "catalog/sql.h"
+#include "core/names.h"
 #include "define/check.h"
 #include "define/export.h"
 #include "define/load.h"
@@ -280,15 +281,13 @@ dataops_drop_step(PG_FUNCTION_ARGS)
 	foreach(cell, definition_list(DEFINITION_STEP, pipeline, env))
 	{
 		Definition *other = lfirst(cell);
-		ListCell   *after;
 
-		foreach(after, spec_texts(other->spec, "after", "a step"))
-			if (strcmp(lfirst(after), name) == 0)
-				ereport(ERROR,
-						errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-						errmsg("step \"%s\" of pipeline \"%s\" comes after step \"%s\"",
-							   other->object, pipeline, name),
-						errhint("Drop or redefine \"%s\" first.", other->object));
+		if (names_have(spec_texts(other->spec, "after", "a step"), name))
+			ereport(ERROR,
+					errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+					errmsg("step \"%s\" of pipeline \"%s\" comes after step \"%s\"",
+						   other->object, pipeline, name),
+					errhint("Drop or redefine \"%s\" first.", other->object));
 	}
 	check_drop_of_gate(pipeline, name, env);
 	definition_drop(DEFINITION_STEP, pipeline, name, env);

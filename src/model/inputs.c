@@ -19,6 +19,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "core/names.h"
 #include "model/execute.h"
 #include "model/parse.h"
 #include "model/tree.h"
@@ -37,12 +38,7 @@ static bool inputs_walker(Node *node, InputsContext *context);
 static void
 add_name(InputsContext *context, char *name)
 {
-	ListCell   *cell;
-
-	foreach(cell, context->names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return;
-	context->names = lappend(context->names, name);
+	context->names = names_add(context->names, name);
 }
 
 static void

@@ -88,16 +88,14 @@ any_hashes(List *plans)
 	return false;
 }
 
-/* Are there so many rows that it pays, and does their query do without what MERGE goes without? */
+/* If it is not known yet how many rows come: are there enough?  Can their query be MERGE's? */
 static bool
 merge_pays(const MergeJob *job, Relation table, Node *select)
 {
 	PlannedStmt *plan;
 
-	if (job->count >= 0 && !is_large(job->count, table))
-		return false;
 	plan = tree_plan(job->snapshot, select, job->text, job->environment);
-	return is_large(job->count >= 0 ? job->count : plan->planTree->plan_rows, table) &&
+	return (job->count >= 0 || is_large(plan->planTree->plan_rows, table)) &&
 		!hashes(plan->planTree) && !any_hashes(plan->subplans);
 }
 
@@ -110,7 +108,7 @@ static bool
 merge_suits(const MergeJob *job, Node *select)
 {
 	Relation	table = table_openrv(job->into, RowExclusiveLock);
-	bool		suits = table_is_plain(table) &&
+	bool		suits = (job->count < 0 || is_large(job->count, table)) && table_is_plain(table) &&
 		(job->rows->returning == NULL || COMPAT_MERGE_RETURNS) && !statement_keeps(job->rows) &&
 		table_is_unique(RelationGetRelid(table), job->rows->key) &&
 		table_has_types(table, tree_analyse(select, job->text, job->environment)) &&

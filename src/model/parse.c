@@ -16,6 +16,7 @@
 #include "parser/parser.h"
 #include "utils/builtins.h"
 
+#include "core/names.h"
 #include "core/uuid.h"
 #include "model/execute.h"
 #include "model/tree.h"
@@ -139,8 +140,6 @@ expand_records(RangeFunction *function, ParseContext *context)
 	FuncCall   *call = linitial(linitial_node(List, function->functions));
 	A_Const    *name = list_length(call->args) == 1 ? linitial(call->args) : NULL;
 	RangeSubselect *range;
-	ListCell   *cell;
-	bool		known = false;
 
 	if (name == NULL || !IsA(name, A_Const) || name->isnull || !IsA(&name->val, String) ||
 		function->ordinality || function->coldeflist)
@@ -149,10 +148,7 @@ expand_records(RangeFunction *function, ParseContext *context)
 				errmsg("dataops.records() takes the name of one source"),
 				errhint("Write FROM dataops.records('name')."),
 				error_location(context->model->text, call->location));
-	foreach(cell, context->model->sources)
-		known |= strcmp(lfirst(cell), strVal(&name->val)) == 0;
-	if (!known)
-		context->model->sources = lappend(context->model->sources, pstrdup(strVal(&name->val)));
+	context->model->sources = names_add(context->model->sources, pstrdup(strVal(&name->val)));
 	range = makeNode(RangeSubselect);
 	range->lateral = function->lateral;
 	range->subquery = (Node *) records_select(strVal(&name->val), context->filters);

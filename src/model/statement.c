@@ -12,22 +12,12 @@
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 
+#include "core/names.h"
 #include "model/model.h"
 #include "model/parse.h"
 #include "model/tree.h"
 
 #define TARGET_ALIAS "dataops target"
-
-static bool
-is_listed(List *names, const char *name)
-{
-	ListCell   *cell;
-
-	foreach(cell, names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
-}
 
 static List *
 column_targets(const RowSource *rows)
@@ -96,7 +86,7 @@ statement_last_of_key(const RowSource *rows)
 bool
 statement_keeps(const RowSource *rows)
 {
-	return rows->keeps_created && is_listed(rows->columns, CREATED_AT);
+	return rows->keeps_created && names_have(rows->columns, CREATED_AT);
 }
 
 /* The columns that a row which is there takes from a new one with its key. */
@@ -107,7 +97,7 @@ changing_columns(const RowSource *rows)
 	ListCell   *cell;
 
 	foreach(cell, rows->columns)
-		if (!is_listed(rows->key, lfirst(cell)) &&
+		if (!names_have(rows->key, lfirst(cell)) &&
 			!(statement_keeps(rows) && strcmp(lfirst(cell), CREATED_AT) == 0))
 			columns = lappend(columns, lfirst(cell));
 	return columns;
@@ -142,7 +132,7 @@ changes(const RowSource *rows, List *changing, const char *new_row)
 
 	foreach(cell, changing)
 		targets = lappend(targets, tree_target(tree_column(new_row, lfirst(cell)), lfirst(cell)));
-	if (!is_listed(rows->columns, UPDATED_AT))
+	if (!names_have(rows->columns, UPDATED_AT))
 		targets = lappend(targets, tree_target((Node *) tree_call("now", NIL), UPDATED_AT));
 	return targets;
 }

@@ -26,6 +26,7 @@
 
 #include "catalog/spec.h"
 #include "catalog/sql.h"
+#include "core/names.h"
 #include "model/execute.h"
 #include "model/model.h"
 #include "model/tree.h"
@@ -406,7 +407,6 @@ column_covers_key(Relation table, Relation index, int key, List *columns)
 	AttrNumber	number = index->rd_index->indkey.values[key];
 	Form_pg_attribute column;
 	TypeCacheEntry *type;
-	ListCell   *cell;
 
 	if (number <= 0)			/* an expression */
 		return false;
@@ -415,10 +415,7 @@ column_covers_key(Relation table, Relation index, int key, List *columns)
 	if (index->rd_indcollation[key] != column->attcollation ||
 		!op_in_opfamily(type->eq_opr, index->rd_opfamily[key]))
 		return false;
-	foreach(cell, columns)
-		if (strcmp(lfirst(cell), NameStr(column->attname)) == 0)
-			return true;
-	return false;
+	return names_have(columns, NameStr(column->attname));
 }
 
 static bool

@@ -21,6 +21,7 @@
 #include "catalog/txn.h"
 #include "core/compat.h"
 #include "core/fault.h"
+#include "core/names.h"
 #include "core/uuid.h"
 #include "export/export.h"
 #include "export/load.h"
@@ -370,12 +371,10 @@ static bool
 name_in(List *names, List *wanted)
 {
 	ListCell   *name;
-	ListCell   *other;
 
 	foreach(name, names)
-		foreach(other, wanted)
-			if (strcmp(lfirst(name), lfirst(other)) == 0)
-				return true;
+		if (names_have(wanted, lfirst(name)))
+			return true;
 	return false;
 }
 

@@ -23,6 +23,7 @@
 #include "catalog/sql.h"
 #include "catalog/txn.h"
 #include "catalog/unfinished.h"
+#include "core/names.h"
 #include "core/uuid.h"
 #include "model/model.h"
 #include "net/wait.h"
@@ -439,12 +440,7 @@ with_descendants(List *steps, const char *first)
 		bool		follows = false;
 
 		foreach(before, step->after)
-		{
-			ListCell   *name;
-
-			foreach(name, names)
-				follows |= strcmp(lfirst(before), lfirst(name)) == 0;
-		}
+			follows |= names_have(names, lfirst(before));
 		if (follows)
 			names = lappend(names, step->name);
 	}

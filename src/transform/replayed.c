@@ -16,6 +16,7 @@
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 
+#include "core/names.h"
 #include "model/execute.h"
 #include "model/statement.h"
 #include "model/tree.h"
@@ -273,16 +274,12 @@ replayed_drop_outdated(const Replayed *replayed, Split *split, const ModelSpec *
 {
 	List	   *conditions;
 	List	   *times = NIL;
-	bool		own_times = false;
-	ListCell   *cell;
 
 	if (!has_known_key(split, model, target))
 		return;
-	foreach(cell, split->columns)
-		own_times |= strcmp(lfirst(cell), UPDATED_AT) == 0;
 	conditions = list_make1(tree_not(later_record(replayed, split->alias, model)));
 	/* what the model makes of it does not tell when the row was written */
-	if (!own_times)
+	if (!names_have(split->columns, UPDATED_AT))
 	{
 		times = list_make1(set_aside_times(replayed));
 		conditions = list_concat(conditions, same_address(ASIDE, split->alias));

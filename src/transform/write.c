@@ -27,6 +27,7 @@
 #include "utils/rel.h"
 
 #include "catalog/input.h"
+#include "core/names.h"
 #include "model/execute.h"
 #include "model/merge.h"
 #include "model/statement.h"
@@ -327,28 +328,13 @@ expected_rows(const Writing *writing)
 	return writing->written->rows_in > 0 ? writing->written->rows_in : -1;
 }
 
-static int
-column_index(const RowSource *rows, const char *name)
-{
-	int			index = 0;
-	ListCell   *cell;
-
-	foreach(cell, rows->columns)
-	{
-		if (name != NULL && strcmp(lfirst(cell), name) == 0)
-			return index;
-		index++;
-	}
-	return -1;
-}
-
 /* Rows that come into a new table: false when they have to be inserted. */
 static bool
 fill_aside(Writing *writing, const RowSource *rows)
 {
 	Written    *written = writing->written;
 	ChangedRange range = {.written = written, .type = writing->time_type,
-		.column = column_index(rows, rows->returning)};
+		.column = rows->returning != NULL ? names_index(rows->columns, rows->returning) : -1};
 
 	if (written->aside == NULL || !fill_suits(written->aside, rows, written->environment))
 		return false;

@@ -8,19 +8,9 @@
 
 #include "lib/stringinfo.h"
 
+#include "core/names.h"
 #include "model/model.h"
 #include "warehouse/bigquery_schema.h"
-
-static bool
-list_has(List *names, const char *name)
-{
-	ListCell   *cell;
-
-	foreach(cell, names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
-}
 
 /* Each name in the format's places, marked by $. */
 static char *
@@ -62,7 +52,7 @@ changing_fields(List *fields, List *key)
 	ListCell   *cell;
 
 	foreach(cell, fields)
-		if (!list_has(key, ((BigQueryField *) lfirst(cell))->name))
+		if (!names_have(key, ((BigQueryField *) lfirst(cell))->name))
 			changing = lappend(changing, lfirst(cell));
 	return changing;
 }
@@ -104,7 +94,7 @@ put_actions(StringInfo out, List *fields, List *key)
 	if (changing != NIL)
 		appendStringInfo(out, "WHEN MATCHED AND (%s) THEN UPDATE SET %s%s ",
 						 rows_differ(changing), joined(names_of(changing), "$ = S.$", ", "),
-						 list_has(times, UPDATED_AT) ?
+						 names_have(times, UPDATED_AT) ?
 						 ", `" UPDATED_AT "` = CURRENT_TIMESTAMP()" : "");
 	appendStringInfo(out, "WHEN NOT MATCHED THEN INSERT (%s%s%s) VALUES (%s%s%s)",
 					 joined(names, "$", ", "), separator, joined(times, "$", ", "),
