@@ -18,9 +18,13 @@
 #define SPOOL_FIRST_SIZE	((size_t) 8 * 1024)	/* unless more is expected */
 #define SPOOL_FILE_BUFFER	((size_t) 256 * 1024)	/* the memory that stays once there is a file */
 
+#define SPARE_LEAST		((size_t) 64 * 1024)	/* what is smaller costs nothing to take */
+#define SPARE_BYTES		((size_t) 16 * 1024 * 1024)
+#define SPARE_COUNT		128
+#define SPARE_ROOM		4		/* times what is wanted; one that has more is too good for it */
+
 struct Spool
 {
-	MemoryContext owner;
 	MemoryContextCallback release;
 	char	   *memory;			/* all bytes, or those on their way to or from the file */
 	size_t		used;
@@ -38,6 +42,108 @@ int			spool_limit_mb = 1024;
 /* bytes that all spools of this process keep in files */
 static uint64 spooled_to_files = 0;
 
+/* ---- memory ---- */
+
+typedef struct Spare
+{
+	char	   *memory;
+	size_t		size;
+} Spare;
+
+static MemoryContext spools_memory = NULL;	/* of all spools of this process */
+static int	nusers = 0;			/* spools, and those who keep memory for them */
+static Spare spares[SPARE_COUNT];
+static int	nspares = 0;
+static size_t spare_bytes = 0;
+
+/* The smallest spare that suits; -1: none. */
+static int
+find_spare(size_t size)
+{
+	int			found = -1;
+
+	for (int i = 0; i < nspares; i++)
+		if (spares[i].size >= size && spares[i].size / SPARE_ROOM <= size &&
+			(found < 0 || spares[i].size < spares[found].size))
+			found = i;
+	return found;
+}
+
+static Spare
+take_spare(int which)
+{
+	Spare		spare = spares[which];
+
+	spare_bytes -= spare.size;
+	spares[which] = spares[--nspares];
+	return spare;
+}
+
+/* At least "size" bytes.  Where no spare suits, as much of them goes as is taken. */
+static Spare
+take_memory(size_t size)
+{
+	int			found = find_spare(size);
+	size_t		gone = 0;
+
+	if (found >= 0)
+		return take_spare(found);
+	while (nspares > 0 && gone < size)
+	{
+		Spare		spare = take_spare(nspares - 1);
+
+		gone += spare.size;
+		pfree(spare.memory);
+	}
+	return (Spare) {.memory = MemoryContextAlloc(spools_memory, size), .size = size};
+}
+
+static void
+drop_memory(Spool *spool)
+{
+	if (spool->size >= SPARE_LEAST && nspares < SPARE_COUNT &&
+		spare_bytes + spool->size <= SPARE_BYTES)
+	{
+		spares[nspares++] = (Spare) {.memory = spool->memory, .size = spool->size};
+		spare_bytes += spool->size;
+	}
+	else if (spool->memory != NULL)
+		pfree(spool->memory);
+	spool->memory = NULL;
+	spool->size = 0;
+}
+
+static void
+join_users(void)
+{
+	if (spools_memory == NULL)
+		spools_memory = AllocSetContextCreate(TopMemoryContext, "dataops spools",
+											  ALLOCSET_DEFAULT_SIZES);
+	nusers++;
+}
+
+static void
+leave_users(void *arg)
+{
+	if (--nusers > 0)
+		return;
+	nspares = 0;
+	spare_bytes = 0;
+	MemoryContextReset(spools_memory);
+}
+
+void
+spool_keep_memory(MemoryContext owner)
+{
+	MemoryContextCallback *leave = MemoryContextAllocZero(owner, sizeof(MemoryContextCallback));
+
+	leave->func = leave_users;
+	join_users();
+	MemoryContextRegisterResetCallback(owner, leave);
+}
+
+/* ---- writing and reading ---- */
+
 static void
 spool_release(void *arg)
 {
@@ -45,9 +151,9 @@ spool_release(void *arg)
 
 	if (spool->file >= 0)
 		FileClose(spool->file);
-	spool->file = -1;
 	spooled_to_files -= spool->in_file;
-	spool->in_file = 0;
+	drop_memory(spool);
+	leave_users(NULL);
 }
 
 Spool *
@@ -55,11 +161,11 @@ spool_create(MemoryContext owner)
 {
 	Spool	   *spool = MemoryContextAllocZero(owner, sizeof(Spool));
 
-	spool->owner = owner;
 	spool->file = -1;
 	spool->first_size = SPOOL_FIRST_SIZE;
 	spool->release.func = spool_release;
 	spool->release.arg = spool;
+	join_users();
 	MemoryContextRegisterResetCallback(owner, &spool->release);
 	return spool;
 }
@@ -98,6 +204,19 @@ spool_to_file(Spool *spool)
 	spool->used = 0;
 }
 
+/* Into memory of at least "size" bytes. */
+static void
+move_to(Spool *spool, size_t size)
+{
+	Spare		taken = take_memory(size);
+
+	if (spool->used > 0)
+		memcpy(taken.memory, spool->memory, spool->used);
+	drop_memory(spool);
+	spool->memory = taken.memory;
+	spool->size = taken.size;
+}
+
 /* Makes room for "length" more bytes in memory, or for as many as memory may hold. */
 static void
 spool_grow(Spool *spool, size_t length)
@@ -106,11 +225,8 @@ spool_grow(Spool *spool, size_t length)
 
 	while (size - spool->used < length && size < SPOOL_MEMORY)
 		size *= 2;
-	if (spool->memory == NULL)
-		spool->memory = MemoryContextAlloc(spool->owner, size);
-	else if (size > spool->size)
-		spool->memory = repalloc(spool->memory, size);
-	spool->size = size;
+	if (size > spool->size)
+		move_to(spool, size);
 }
 
 void
@@ -127,10 +243,7 @@ spool_write(Spool *spool, const char *bytes, size_t length)
 		{
 			spool_to_file(spool);
 			if (spool->size > SPOOL_FILE_BUFFER)
-			{
-				spool->memory = repalloc(spool->memory, SPOOL_FILE_BUFFER);
-				spool->size = SPOOL_FILE_BUFFER;
-			}
+				move_to(spool, SPOOL_FILE_BUFFER);
 		}
 		part = Min(length, spool->size - spool->used);
 		memcpy(spool->memory + spool->used, bytes, part);
@@ -143,7 +256,12 @@ spool_write(Spool *spool, const char *bytes, size_t length)
 void
 spool_expect(Spool *spool, uint64 bytes)
 {
-	spool->first_size = Max(Min(bytes, SPOOL_MEMORY), SPOOL_FIRST_SIZE);
+	uint64		step = SPOOL_FIRST_SIZE;
+
+	/* one of few sizes, so that a spare is found that does */
+	while (step * 16 < bytes)
+		step *= 2;
+	spool->first_size = Max(Min(TYPEALIGN64(step, bytes), SPOOL_MEMORY), SPOOL_FIRST_SIZE);
 }
 
 void
@@ -158,9 +276,7 @@ spool_end(Spool *spool)
 	spool_rewind(spool);
 	if (spool->file < 0)
 		return;
-	pfree(spool->memory);
-	spool->memory = NULL;
-	spool->size = 0;
+	drop_memory(spool);
 }
 
 void
@@ -195,10 +311,7 @@ spool_read(Spool *spool, const char **bytes, size_t *length)
 		return true;
 	}
 	if (spool->memory == NULL)
-	{
-		spool->memory = MemoryContextAlloc(spool->owner, SPOOL_FILE_BUFFER);
-		spool->size = SPOOL_FILE_BUFFER;
-	}
+		move_to(spool, SPOOL_FILE_BUFFER);
 	got = FileRead(spool->file, spool->memory, spool->size, spool->position,
 				   WAIT_EVENT_BUFFILE_READ);
 	if (got <= 0)

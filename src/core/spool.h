@@ -3,6 +3,10 @@
  *	  Bytes written once and read once or more: in memory up to a threshold, then in a temporary
  *	  file that outlives transactions. Memory stays flat however long the sequence is.
  *
+ *	  The memory of a spool that is gone serves those that come, as long as there are any or it
+ *	  is kept: taken from the system and given back for each page it would cost more than what is
+ *	  written into it.
+ *
  * Copyright (c) 2026, dataops authors; PostgreSQL License
  */
 #ifndef DATAOPS_SPOOL_H
@@ -21,6 +25,9 @@ extern int	spool_limit_mb;
  * An empty spool. It, its memory and its file live until "owner" is reset or deleted.
  */
 extern Spool *spool_create(MemoryContext owner);
+
+/* Memory of spools that are gone is kept until "owner" is reset or deleted. */
+extern void spool_keep_memory(MemoryContext owner);
 
 /* About so many bytes will come: memory for them is taken at once, not bit by bit. */
 extern void spool_expect(Spool *spool, uint64 bytes);

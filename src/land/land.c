@@ -24,6 +24,7 @@
 #include "catalog/txn.h"
 #include "core/copy.h"
 #include "core/fault.h"
+#include "core/spool.h"
 #include "core/uuid.h"
 #include "format/jsonb_writer.h"
 #include "land/archive.h"
@@ -480,6 +481,7 @@ land_sink(MemoryContext memory)
 	LandSink   *sink = MemoryContextAllocZero(memory, sizeof(LandSink));
 
 	sink->memory = memory;
+	spool_keep_memory(memory);
 	sink->request_memory = AllocSetContextCreate(memory, "dataops requests", ALLOCSET_SMALL_SIZES);
 	sink->received_memory = AllocSetContextCreate(memory, "dataops received",
 												  ALLOCSET_DEFAULT_SIZES);
