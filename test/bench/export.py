@@ -5,13 +5,17 @@ import hashlib
 import os
 import shutil
 
-from harness import Failure, Variant, against, measure_variants, median, ratio, spread, table
+from harness import Failure, Goals, Variant, measure_variants, median, ratio, spread, table
 
 RELATION = "lab.sale"
 LIMIT = "COPY csv to a file"
 CSV_GZIP = "COPY csv into gzip -6"
 NDJSON_GZIP = "COPY (SELECT row_to_json) into gzip -6"
 GOALS = {("ndjson", False): 1.0, ("csv", False): 0.9, ("ndjson", True): 0.6, ("csv", True): 0.6}
+REASONS = {
+    "dataops, NDJSON.gz": """Two thirds of the time is compression, by one level for all data (libdeflate's 4), whose
+files are about as large as gzip -6's: 4 % smaller to 10 % larger for tweets, klines and loans. The fastest level would be well
+below the goal and this table 2 % larger than by gzip -6, but those data 6 to 26 %."""}
 BY_HAND = {"ndjson": NDJSON_GZIP, "csv": CSV_GZIP}    # whose size is the measure
 
 # Ten columns of the types that tables of facts have; hashes make the same rows on every machine.
@@ -65,7 +69,7 @@ class Export:
 
     def __init__(self, bench, relation, rows):
         self.bench, self.relation, self.rows, self.content = bench, relation, rows, Content()
-        self.variants, self.sizes, self.formats, self.goals = [], {}, {}, {}
+        self.variants, self.sizes, self.formats, self.limits = [], {}, {}, {}
 
     def by_copy(self, name, command, file, program=None):
         path = os.path.join(self.bench.scratch, file)
@@ -93,7 +97,7 @@ class Export:
             self.sizes[name] = self.content.check(files)
             shutil.rmtree(folder)
         if compression == "gzip":
-            self.formats[name], self.goals[name] = format, GOALS[format, helped]
+            self.formats[name], self.limits[name] = format, GOALS[format, helped]
         self.variants.append(Variant(name, f"""SET max_parallel_workers_per_gather = {1 if helped else 0};
                                                CALL dataops.run('{pipeline}');""", after=after))
 
@@ -101,8 +105,8 @@ class Export:
         size, by_hand = self.sizes[name], BY_HAND.get(self.formats.get(name))
         return f"{size / 1e6:.1f}" + (f" ({size / self.sizes[by_hand] - 1:+.1%})" if by_hand else "")
 
-    def row(self, name, results, base):
-        return [name, against(ratio(results, base), self.goals.get(name)), spread(results),
+    def row(self, goals, name, results, base):
+        return [name, goals.against(name, ratio(results, base), self.limits.get(name)), spread(results),
                 f"{self.rows / median(results):,.0f}", f"{median(results, 'backend_cpu'):.2f}",
                 f"{median(results, 'worker_cpu'):.2f}", f"{median(results, 'client_cpu'):.2f}",
                 f"{max(r['backend_mb'] for r in results):.0f}", self.size(name)]
@@ -131,8 +135,9 @@ def run(bench):
     export.by_dataops("dataops, NDJSON", "ndjson", "none", False)
     title = f"Export of {bench.records:,} rows of ten columns"
     results = measure_variants(bench, title, export.variants, warm_up=True)
-    rows = [export.row(name, got, results[LIMIT]) for name, got in results.items()]
-    return f"## Exports\n\n{TEXT}\n\n### {title}\n\n{table(HEADER, rows)}"
+    goals = Goals(REASONS)
+    rows = [export.row(goals, name, got, results[LIMIT]) for name, got in results.items()]
+    return f"## Exports\n\n{TEXT}\n\n### {title}\n\n{table(HEADER, rows, goals)}"
 
 
 TEXT = """The table has columns of the types bigint, timestamptz, text (two), numeric, double precision, boolean, integer,

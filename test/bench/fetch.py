@@ -1,7 +1,7 @@
 """Fetching: many small answers of a slow API, by libcurl alone and by dataops, which also lands them."""
 import os
 
-from harness import Failure, Variant, against, measure_variants, median, ratio, spread, table
+from harness import Failure, Goals, Variant, measure_variants, median, ratio, spread, table
 
 REQUESTS = 2000
 CONNECTIONS = 200
@@ -44,9 +44,9 @@ def landed(bench, label, kind):
     return Variant(label, f"CALL dataops.run('{name}', {RANGE});", before, after)
 
 
-def row(name, results, base):
+def row(goals, name, results, base):
     dataops = name.startswith("dataops")
-    return [name, against(ratio(results, base), GOAL if dataops else None), spread(results),
+    return [name, goals.against(name, ratio(results, base), GOAL if dataops else None), spread(results),
             f"{REQUESTS / median(results):,.0f}", f"{median(results, 'backend_cpu'):.2f}" if dataops else "",
             f"{max(r['backend_mb'] for r in results):.1f}" if dataops else ""]
 
@@ -59,8 +59,9 @@ def run(bench):
     results = measure_variants(bench, title, [
         base, landed(bench, "dataops, items of for_each", "items"), landed(bench, "dataops, windows", "windows"),
     ], warm_up=True)
-    rows = [row(name, got, results[base.name]) for name, got in results.items()]
-    return f"## Fetching\n\n### {title}\n\n{TEXT}\n\n{table(HEADER, rows)}"
+    goals = Goals()
+    rows = [row(goals, name, got, results[base.name]) for name, got in results.items()]
+    return f"## Fetching\n\n### {title}\n\n{TEXT}\n\n{table(HEADER, rows, goals)}"
 
 
 TEXT = """libcurl alone asks, and forgets what comes. dataops lands it: each answer is checked, cut, written as `jsonb`, and logged

@@ -333,12 +333,26 @@ def ratio(results, base, key="seconds"):
     return median(results, key) / median(base, key)
 
 
-def against(value, goal):
-    """A ratio or time beside the goal it is held to, if there is one."""
-    return f"**{value:.2f}**" if goal is None else f"**{value:.2f}** (≤ {goal:.2f})"
+class Goals:
+    """What the variants of one table are held to; remembers what falls short.  "reasons" tells why a variant does, as
+    far as that is known."""
+
+    def __init__(self, reasons=None):
+        self.reasons, self.short = reasons or {}, []
+
+    def against(self, name, value, goal):
+        """A variant's ratio, time or size beside its goal, if it has one."""
+        if goal is None:
+            return f"**{value:.2f}**"
+        if round(value, 2) > goal:
+            reason = self.reasons.get(name, "Why is not known.")
+            self.short.append(f"**Short of its goal: {name}, {value:.2f} rather than {goal:.2f} "
+                              f"({value / goal - 1:.0%} more).** {reason}")
+        return f"**{value:.2f}** (≤ {goal:.2f})"
 
 
-def table(header, rows):
-    """A Markdown table; the first column is text, the others are numbers."""
+def table(header, rows, goals=None):
+    """A Markdown table, and below it what falls short; the first column is text, the others are numbers."""
     lines = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * (len(header) - 1)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n\n".join(["\n".join(lines)] + (goals.short if goals else []))

@@ -1,7 +1,7 @@
 """Tables built anew, checks and merge: what a model costs beside the same statements written by hand."""
 import re
 
-from harness import Variant, against, measure_variants, median, ratio, spread, table
+from harness import Goals, Variant, measure_variants, median, ratio, spread, table
 
 CHECK_HEADER = ["variant", "ratio (goal)", "seconds (min–max)", "backend CPU s", "backend MB"]
 MERGE_HEADER = CHECK_HEADER + ["WAL MB"]
@@ -57,8 +57,8 @@ def define_checked(bench, pipeline, on_fail):
         add_checks(bench, pipeline, f"lab.{pipeline}", on_fail)
 
 
-def row(name, results, base):
-    return [name, against(ratio(results, base), GOAL if name.startswith("dataops") else None), spread(results),
+def row(goals, name, results, base):
+    return [name, goals.against(name, ratio(results, base), GOAL if name.startswith("dataops") else None), spread(results),
             f"{median(results, 'backend_cpu'):.2f}", f"{max(r['backend_mb'] for r in results):.0f}"]
 
 
@@ -104,8 +104,9 @@ def measure_checks(bench):
         "dataops, row rules quarantine: on top of the model":
             differences(results["model, row rules that quarantine"], plain),
     }
-    rows = [row(name, got, base) for name, got in shown.items()]
-    return f"### {title}\n\n{CHECK_TEXT}\n\n{table(CHECK_HEADER, rows)}"
+    goals = Goals()
+    rows = [row(goals, name, got, base) for name, got in shown.items()]
+    return f"### {title}\n\n{CHECK_TEXT}\n\n{table(CHECK_HEADER, rows, goals)}"
 
 
 MODEL = """SELECT (record->>'id')::bigint AS id, record->>'text' AS text, record->>'lang' AS lang,
@@ -144,9 +145,10 @@ def measure_rebuild(bench):
         variant("dataops, strategy table", "lab.rebuilt", "CALL dataops.run('rebuild');"),
     ])
     base = results["CREATE TABLE AS by hand"]
-    shown = [row(name, got, base) + [f"{median(got, 'worker_cpu'):.2f}", f"{median(got, 'wal_mb'):.0f}"]
+    goals = Goals()
+    shown = [row(goals, name, got, base) + [f"{median(got, 'worker_cpu'):.2f}", f"{median(got, 'wal_mb'):.0f}"]
              for name, got in results.items()]
-    return f"### {title}\n\n{REBUILD_TEXT}\n\n{table(CHECK_HEADER + ['worker CPU s', 'WAL MB'], shown)}"
+    return f"### {title}\n\n{REBUILD_TEXT}\n\n{table(CHECK_HEADER + ['worker CPU s', 'WAL MB'], shown, goals)}"
 
 
 def refill(bench, target):
@@ -209,8 +211,9 @@ def measure_merge(bench):
         merge_variant(bench, "dataops, strategy merge", "lab.merged", "CALL dataops.run('merge');", define),
     ])
     base = min((results["MERGE by hand"], results["ON CONFLICT by hand"]), key=median)
-    shown = [row(name, got, base) + [f"{median(got, 'wal_mb'):.0f}"] for name, got in results.items()]
-    return f"### {title}\n\n{MERGE_TEXT}\n\n{table(MERGE_HEADER, shown)}"
+    goals = Goals()
+    shown = [row(goals, name, got, base) + [f"{median(got, 'wal_mb'):.0f}"] for name, got in results.items()]
+    return f"### {title}\n\n{MERGE_TEXT}\n\n{table(MERGE_HEADER, shown, goals)}"
 
 
 def run(bench):
