@@ -179,4 +179,4 @@ half of that is cutting records out of the pages and making `jsonb` of them, hal
 What a second process takes over is compression."""
 
 SIZES_TEXT = """Tweets from HTTP, without an archive: memory must not grow with their number, nor the time that each takes. A run of
-few records is mostly the run itself."""
+few records is mostly the run itself; pages of more than `shared_buffers` hold are written to disk meanwhile."""
