@@ -9,11 +9,12 @@ CREATE TABLE dataops.cursor (
     last_modified text,
     run           uuid,
     position      jsonb,
+    definition    uuid,
     batch         uuid,
     updated_at    timestamptz NOT NULL,
     PRIMARY KEY (source, env, shard)
 );
-COMMENT ON TABLE dataops.cursor IS 'How far a source has been read. position is where run stopped inside its pages, null when it came to the end.';
+COMMENT ON TABLE dataops.cursor IS 'How far a source has been read. position is where run stopped inside its pages, null when it came to the end; definition is the version of the source that they were.';
 
 CREATE TABLE dataops.batch (
     id          uuid        PRIMARY KEY,

@@ -15,6 +15,7 @@ typedef struct BatchSource
 {
 	char	   *name;
 	char	   *env;
+	pg_uuid_t	definition;		/* the version of it that is read */
 	Oid			raw_table;		/* the partitioned table */
 	char	   *archive;		/* store server, or NULL */
 	bool		repeatable;		/* its pages may be asked for again */

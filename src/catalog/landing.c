@@ -142,11 +142,14 @@ landing_quarantine(Run *run, Step *step, const BatchRow *batch, const Quarantine
 }
 
 List *
-landing_cursors(Run *run, Step *step, const char *source, List *shards)
+landing_cursors(Run *run, Step *step, const BatchSource *source, List *shards)
 {
 	static const char sql[] =
 		"SELECT c.value, CASE WHEN c.valid THEN c.etag END, "
-		"CASE WHEN c.valid THEN c.last_modified END, CASE WHEN c.run = $4 THEN c.position END, "
+		"CASE WHEN c.valid THEN c.last_modified END, CASE WHEN c.run = $4 AND "
+		" EXISTS (SELECT FROM dataops.definition old, dataops.definition now "
+		"  WHERE old.id = c.definition AND now.id = $6 "
+		"  AND " LANDING_SAME_PAGES("old", "now") ") THEN c.position END, "
 		"c.run = $4 AND c.position IS NULL AND NOT EXISTS (SELECT FROM dataops.step_run s "
 		" WHERE s.run = $4 AND s.step = $5 AND s.state IN ('succeeded', 'skipped')) "
 		"FROM unnest($3::text[]) WITH ORDINALITY AS wanted (shard, number) "
@@ -163,11 +166,12 @@ landing_cursors(Run *run, Step *step, const char *source, List *shards)
 	List	   *cursors = NIL;
 	ListCell   *shard;
 
-	sql_add_text(&args, source);
+	sql_add_text(&args, source->name);
 	sql_add_text(&args, run->env);
 	sql_add_texts(&args, shards);
 	sql_add_uuid(&args, &run->id);
 	sql_add_text(&args, step->name);
+	sql_add_uuid(&args, &source->definition);
 	rows = sql_run_own(sql, &args);
 	foreach(shard, shards)
 	{
@@ -214,15 +218,17 @@ landing_totals(Run *run, const char *source)
 }
 
 void
-landing_cursors_put(Run *run, const char *source, List *cursors, const pg_uuid_t *batch)
+landing_cursors_put(Run *run, const BatchSource *source, List *cursors,
+					const pg_uuid_t *batch)
 {
 	static const char sql[] =
 		"INSERT INTO dataops.cursor AS c (source, env, shard, value, etag, last_modified, run, "
-		"position, batch, updated_at) "
-		"SELECT n.*, clock_timestamp() FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS n "
+		"position, definition, batch, updated_at) "
+		"SELECT n.*, clock_timestamp() FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS n "
 		"ON CONFLICT (source, env, shard) DO UPDATE SET value = excluded.value, "
 		"etag = excluded.etag, last_modified = excluded.last_modified, run = excluded.run, "
-		"position = excluded.position, batch = coalesce(excluded.batch, c.batch), "
+		"position = excluded.position, definition = excluded.definition, "
+		"batch = coalesce(excluded.batch, c.batch), "
 		"updated_at = excluded.updated_at";
 	SqlArgs    *rows = palloc0(sizeof(SqlArgs) * list_length(cursors));
 	ListCell   *cell;
@@ -232,14 +238,15 @@ landing_cursors_put(Run *run, const char *source, List *cursors, const pg_uuid_t
 		const CursorState *cursor = lfirst(cell);
 		SqlArgs    *args = &rows[foreach_current_index(cell)];
 
-		sql_add_text(args, source);
-		sql_add_text(args, run->env);
+		sql_add_text(args, source->name);
+		sql_add_text(args, source->env);
 		sql_add_text(args, cursor->shard);
 		sql_add_text(args, cursor->value);
 		sql_add_text(args, cursor->etag);
 		sql_add_text(args, cursor->last_modified);
 		sql_add_uuid(args, &run->id);
 		sql_add_jsonb(args, cursor->position);
+		sql_add_uuid(args, &source->definition);
 		sql_add_uuid(args, batch);
 	}
 	sql_run_own_for(sql, rows, list_length(cursors));

@@ -86,10 +86,20 @@ extern void landing_quarantine(Run *run, Step *step, const BatchRow *batch,
 							   const QuarantinedRecord *record);
 
 /*
- * The rows of "shards" (char *) in their order, CursorRow *, in CurrentMemoryContext; empty ones
- * for shards that were never read.
+ * Do two versions of a source (rows of dataops.definition) have the same pages?  A position among
+ * other pages would leave records out, which is worse than landing some twice.
  */
-extern List *landing_cursors(Run *run, Step *step, const char *source, List *shards);
+#define LANDING_SAME_PAGES(one, other) \
+	"(" LANDING_PAGES_OF(one) " = " LANDING_PAGES_OF(other) ")"
+#define LANDING_PAGES_OF(version) \
+	"(jsonb_strip_nulls(" version ".spec) - " \
+	"'{records,key,rate_limit,retry,status,conditional}'::text[] #- '{paginate,max_pages}')"
+
+/*
+ * The rows of "shards" (char *) in their order, CursorRow *, in CurrentMemoryContext; empty ones
+ * for shards that were never read, without a position if it is one among other pages.
+ */
+extern List *landing_cursors(Run *run, Step *step, const BatchSource *source, List *shards);
 
 /* Of a source whose raw table is made anew: it is read from its beginning again. */
 extern void landing_forget_cursor(const char *source, const char *env);
@@ -97,7 +107,7 @@ extern void landing_forget_cursor(const char *source, const char *env);
 extern LandedTotals landing_totals(Run *run, const char *source);
 
 /* "cursors" is a list of CursorState *; "batch" may be NULL: the last one stays noted. */
-extern void landing_cursors_put(Run *run, const char *source, List *cursors,
+extern void landing_cursors_put(Run *run, const BatchSource *source, List *cursors,
 								const pg_uuid_t *batch);
 
 /* The intent's id is the batch's. */

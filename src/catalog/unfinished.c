@@ -6,24 +6,8 @@
  */
 #include "catalog/unfinished.h"
 
+#include "catalog/landing.h"
 #include "catalog/sql.h"
-
-/*
- * What a source's pages depend on, of a definition "d".  A position among other pages would leave
- * records out, which is worse than landing some twice.
- */
-#define PAGES_OF(d) \
-	"(jsonb_strip_nulls(" d ".spec) - " \
-	"'{records,key,rate_limit,retry,status,conditional}'::text[] #- '{paginate,max_pages}')"
-
-/* Does the run "r" store a definition of the source that has the pages of the current one? */
-#define SAME_PAGES(source) \
-	"EXISTS (SELECT FROM dataops.deployment p " \
-	" JOIN dataops.definition now ON now.id = p.definition " \
-	" JOIN dataops.definition old ON old.id = ANY (r.definitions) AND old.kind = 'source' " \
-	"  AND old.object = p.object " \
-	" WHERE p.kind = 'source' AND p.object = " source " AND p.env = r.env " \
-	" AND " PAGES_OF("old") " = " PAGES_OF("now") ")"
 
 static UnfinishedRun *
 read_run(SqlRows *rows, uint64 row)
@@ -59,9 +43,12 @@ unfinished_landings(const char *pipeline, const char *env, Oid owner, List *step
 		" AND NOT EXISTS (SELECT FROM dataops.step_run s WHERE s.run = r.id AND s.step = p.object "
 		"  AND s.state IN ('succeeded', 'skipped') "
 		"  AND (s.claim > r.redo_claim OR s.step <> ALL (coalesce(r.redo, '{}')))) "
-		" AND EXISTS (SELECT FROM dataops.cursor c WHERE c.source = source.name AND c.env = $2 "
-		"  AND c.run = r.id) "
-		" AND " SAME_PAGES("source.name") ") "
+		" AND EXISTS (SELECT FROM dataops.cursor c "
+		"  JOIN dataops.deployment t ON t.kind = 'source' AND t.object = c.source AND t.env = c.env "
+		"  JOIN dataops.definition now ON now.id = t.definition "
+		"  JOIN dataops.definition old ON old.id = c.definition "
+		"  WHERE c.source = source.name AND c.env = $2 AND c.run = r.id "
+		"  AND " LANDING_SAME_PAGES("old", "now") ")) "
 		"ORDER BY r.id";
 	SqlArgs		args = {0};
 	SqlRows    *rows;

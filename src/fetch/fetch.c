@@ -133,6 +133,7 @@ load(FetchStage *stage)
 	archive = spec_text(stage->step->spec, "archive", stage->source->what);
 	stage->target.name = stage->source->name;
 	stage->target.env = stage->run->env;
+	stage->target.definition = definition->id;
 	stage->target.repeatable = stage->source->idempotent;
 	stage->target.archive = archive != NULL && *archive != '\0' ? archive : NULL;
 	stage->target.raw_table = raw_table_find(stage->source->name, stage->run->env);
@@ -192,7 +193,7 @@ read_cursors(FetchStage *stage)
 
 		shards = lappend(shards, item != NULL ? item : "");
 	}
-	stage->cursors = landing_cursors(stage->run, stage->step, stage->source->name, shards);
+	stage->cursors = landing_cursors(stage->run, stage->step, &stage->target, shards);
 	txn_commit(stage->run);
 	MemoryContextSwitchTo(stage->memory);
 }

@@ -121,6 +121,7 @@ land_open(BatchSink *base, Run *run, Step *step, const BatchSource *source)
 	MemoryContextSwitchTo(sink->memory);
 	sink->source.name = pstrdup(source->name);
 	sink->source.env = pstrdup(source->env);
+	sink->source.definition = source->definition;
 	sink->source.raw_table = source->raw_table;
 	sink->source.repeatable = source->repeatable;
 	sink->writer = jsonb_writer_create(sink->memory);
@@ -386,7 +387,7 @@ commit_batch(LandSink *sink, bool helped)
 	FAULT_POINT("land_before_insert");
 	if (has_rows)
 		land_rows(sink, &row, &name, &object);
-	landing_cursors_put(sink->run, sink->source.name, sink->cursors, has_rows ? &row.id : NULL);
+	landing_cursors_put(sink->run, &sink->source, sink->cursors, has_rows ? &row.id : NULL);
 	landing_requests(sink->run, sink->step, sink->requests);
 	FAULT_POINT("land_before_commit");
 	if (sink->source.repeatable)

@@ -98,6 +98,19 @@ CALL dataops.run('otherwise');
 SELECT dataops.alter_source('otherwise', '{"paginate": {"type": "page", "limit": 50, "limit_param": "per_page"}}');
 CALL dataops.run('otherwise');
 SELECT ids, runs FROM part.state('otherwise');
+-- retry() goes on with the same run, and does so, too; not with the definitions as they were
+SELECT part.define('retried', 2);
+CALL dataops.run('retried');
+SELECT dataops.alter_source('retried', '{"paginate": {"type": "page", "limit": 50, "limit_param": "per_page"}}');
+SELECT dataops.retry(part.last('retried')) IS NOT NULL AS queued;
+CALL part.wait_until_still('retried');
+SELECT rows, ids, runs FROM part.state('retried');
+SELECT part.define('as_it_was', 2);
+CALL dataops.run('as_it_was');
+SELECT dataops.alter_source('as_it_was', '{"paginate": {"type": "page", "limit": 50, "limit_param": "per_page"}}');
+SELECT dataops.retry(part.last('as_it_was'), version => 'same') IS NOT NULL AS queued;
+CALL part.wait_until_still('as_it_was');
+SELECT rows, ids, runs FROM part.state('as_it_was');
 
 -- given up by a person, once; and skipped by one
 SELECT part.define('given_up', 2);
