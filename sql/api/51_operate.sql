@@ -327,6 +327,11 @@ AS $$
     SELECT 'connection', c.server::text, format('CREATE SERVER %I FOREIGN DATA WRAPPER …', c.server), c.owner::text
     FROM dataops._connections_in_use() c WHERE c.wrapper IS NULL
     UNION ALL
+    SELECT 'connection', format('right of %s to use %s', c.owner, c.server), format('GRANT USAGE ON FOREIGN SERVER %I TO %s', c.server, c.owner),
+           s.srvowner::regrole::text
+    FROM dataops._connections_in_use() c JOIN pg_foreign_server s ON s.srvname = c.server JOIN pg_roles r ON r.oid = c.owner
+    WHERE NOT has_server_privilege(r.oid, s.oid, 'USAGE')
+    UNION ALL
     SELECT 'user mapping', format('of %s for server %s', c.owner, c.server),
            format('CREATE USER MAPPING FOR %s SERVER %I OPTIONS (…)', c.owner, c.server), c.owner::text
     FROM dataops._connections_in_use() c
@@ -339,8 +344,10 @@ AS $$
     CROSS JOIN LATERAL pg_options_to_table(m.umoptions) o
     WHERE o.option_value LIKE 'secret:%' AND NOT EXISTS (SELECT FROM dataops.secret k WHERE k.name = substr(o.option_value, 8))
     UNION ALL
-    SELECT DISTINCT 'role', d.owner::oid::text, format('define %s again as a role that exists', d.object), 'a developer'
-    FROM dataops.deployment p JOIN dataops.definition d ON d.id = p.definition
+    SELECT 'role', format('that owned %s %s', d.kind, d.object),
+           format('SELECT dataops.drop_%s(%L); then define it again as a role that exists', d.kind, d.object),
+           'administrator of dataops or owner of the database'
+    FROM dataops.deployment p JOIN dataops.definition d ON d.id = p.definition AND d.kind IN ('pipeline', 'source')
     WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = d.owner)
     UNION ALL
     SELECT 'rights', format('of %s, level %s', l.role, l.level), format('SELECT dataops.grant_role(%L, %L)', l.role, l.level),

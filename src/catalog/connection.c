@@ -107,6 +107,7 @@ connection_find(const char *server, Oid owner)
 	List	   *mapping = NIL;
 	const char *problem;
 
+	sql_check_owner(owner);
 	connection->wrapper = found != NULL ? wrapper_of_ours(found->fdwid) : NULL;
 	if (connection->wrapper == NULL)
 		refuse_unknown(server, owner);

@@ -11,7 +11,9 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/syscache.h"
 
+#include "catalog/role.h"
 #include "catalog/sql.h"
 #include "core/compat.h"
 #include "core/error.h"
@@ -267,13 +269,23 @@ role_has_level(Oid role, const char *level)
 	return sql_bool(sql_run_own(sql, &args), 0, 1);
 }
 
+static bool
+owner_exists(Oid owner)
+{
+	return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(owner));
+}
+
 pg_noreturn static void
 refuse_access(Oid owner, const char *kind, const char *name)
 {
 	ereport(ERROR,
 			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			errmsg("permission denied for %s \"%s\"", kind, name),
-			errdetail("It belongs to role \"%s\".", GetUserNameFromId(owner, true)));
+			owner_exists(owner) ?
+			errdetail("It belongs to role \"%s\".", GetUserNameFromId(owner, false)) :
+			errdetail("It belongs to a role that was dropped."),
+			owner_exists(owner) ? 0 :
+			errhint("An administrator of dataops or the owner of the database can drop it."));
 }
 
 void
@@ -281,6 +293,13 @@ definition_check_right(Oid owner, const char *kind, const char *name)
 {
 	if (!has_privs_of_role(GetUserId(), owner))
 		refuse_access(owner, kind, name);
+}
+
+void
+definition_check_drop(Oid owner, const char *kind, const char *name)
+{
+	if (owner_exists(owner) || !role_is_admin(GetUserId()))
+		definition_check_right(owner, kind, name);
 }
 
 void

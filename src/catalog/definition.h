@@ -86,6 +86,9 @@ extern bool definition_drop(DefinitionKind kind, const char *pipeline, const cha
  */
 extern void definition_check_right(Oid owner, const char *kind, const char *name);
 
+/* As definition_check_right(); what a dropped role owned is for administrators to drop. */
+extern void definition_check_drop(Oid owner, const char *kind, const char *name);
+
 /* As definition_check_right(), but "level" is enough as well (role_has_level). */
 extern void definition_check_level(Oid owner, const char *level, const char *kind,
 								   const char *name);

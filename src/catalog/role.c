@@ -37,10 +37,16 @@ owns_database(Oid role)
 	return has_privs_of_role(role, owner);
 }
 
+bool
+role_is_admin(Oid role)
+{
+	return role_has_level(role, "admin") || owns_database(role);
+}
+
 void
 role_check_admin(const char *action)
 {
-	if (role_has_level(GetUserId(), "admin") || owns_database(GetUserId()))
+	if (role_is_admin(GetUserId()))
 		return;
 	ereport(ERROR,
 			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

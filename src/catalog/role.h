@@ -10,10 +10,10 @@
 
 #include "postgres.h"
 
-/*
- * Throws 42501 unless the current user has the level "admin", is a superuser or has the rights of
- * the database's owner.  "action" ends the message: "permission denied to …".
- */
+/* Has it the level "admin", or the rights of the database's owner, or is it a superuser? */
+extern bool role_is_admin(Oid role);
+
+/* Throws 42501 unless the current user is one; "action" ends "permission denied to …". */
 extern void role_check_admin(const char *action);
 
 #endif

@@ -199,16 +199,22 @@ sql_become_extension(void)
 	return before;
 }
 
-SqlRole
-sql_become_owner(Oid owner, const char *search_path, const char *timezone)
+void
+sql_check_owner(Oid owner)
 {
-	SqlRole		before;
-
 	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(owner)))
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("the role that owned this, with OID %u, does not exist", owner),
 				errhint("Drop the pipeline and define it again as a role that exists."));
+}
+
+SqlRole
+sql_become_owner(Oid owner, const char *search_path, const char *timezone)
+{
+	SqlRole		before;
+
+	sql_check_owner(owner);
 	GetUserIdAndSecContext(&before.user, &before.security);
 	before.guc_level = NewGUCNestLevel();
 	SetUserIdAndSecContext(owner, before.security | SECURITY_LOCAL_USERID_CHANGE |

@@ -102,6 +102,9 @@ extern SqlRole sql_become_extension(void);
 extern SqlRole sql_become_owner(Oid owner, const char *search_path, const char *timezone);
 extern void sql_leave(const SqlRole *before);
 
+/* Throws 42704 when the role that owned something was dropped since: nothing is done for it. */
+extern void sql_check_owner(Oid owner);
+
 /* Sets a setting until the innermost NewGUCNestLevel() is undone. */
 extern void sql_pin_setting(const char *name, const char *value);
 

@@ -303,11 +303,13 @@ dataops_drop_pipeline(PG_FUNCTION_ARGS)
 		"DELETE FROM dataops.schedule WHERE pipeline = $1 AND env = $2";
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	const char *env = define_env();
+	Definition *pipeline;
 	SqlArgs		args = {0};
 	ListCell   *cell;
 	int			holder;
 
-	(void) pipeline_to_change(name, env);
+	pipeline = definition_get(DEFINITION_PIPELINE, "", name, env);
+	definition_check_drop(pipeline->owner, "pipeline", name);
 	holder = ledger_holder(name, env);
 	if (holder != 0)
 		ereport(ERROR,

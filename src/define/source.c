@@ -246,7 +246,7 @@ dataops_drop_source(PG_FUNCTION_ARGS)
 	const char *env = define_env();
 	Definition *source = definition_get(DEFINITION_SOURCE, "", name, env);
 
-	definition_check_right(source->owner, "source", name);
+	definition_check_drop(source->owner, "source", name);
 	check_unused(name, env);
 	(void) definition_drop(DEFINITION_SOURCE, "", name, env);
 	ereport(NOTICE,
