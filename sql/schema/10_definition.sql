@@ -106,15 +106,20 @@ CREATE FUNCTION dataops._guard_owner() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT pg_has_role(current_user, NEW.owner::oid, 'MEMBER') THEN
+    IF pg_has_role(current_user, NEW.owner::oid, 'MEMBER') THEN
+        RETURN NEW;
+    END IF;
+    IF EXISTS (SELECT FROM pg_roles r WHERE r.oid = NEW.owner) THEN
         RAISE insufficient_privilege USING
             MESSAGE = format('role "%s" cannot write a row of owner "%s" into "%s"', current_user, NEW.owner, TG_TABLE_NAME),
             HINT = 'Restore as a role that is a member of all owners.';
     END IF;
+    -- Its role was dropped: nobody's from now on, and not that of a later role which gets the number.
+    NEW.owner := 4294967295::oid;
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION dataops._guard_owner() IS 'Refuses rows that name an owner the writer is not a member of.';
+COMMENT ON FUNCTION dataops._guard_owner() IS 'Refuses rows that name an owner the writer is not a member of; an owner that was dropped becomes nobody.';
 REVOKE ALL ON FUNCTION dataops._guard_owner() FROM PUBLIC;
 
 CREATE TRIGGER guard_owner BEFORE INSERT OR UPDATE ON dataops.definition FOR EACH ROW EXECUTE FUNCTION dataops._guard_owner();

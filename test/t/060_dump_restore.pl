@@ -127,6 +127,31 @@ like(error_of('owner', 'restored', qq{INSERT INTO dataops.definition VALUES
 		('${id}09', 'pipeline', '', 'trap', 1, '{}', 'h', 'stranger', now(), 'owner')}),
 	qr/cannot write a row of owner "stranger"/, 'a definition of a stranger is refused');
 
+# A developer has made a connection, and a role that had defined something was dropped
+$node->safe_psql('postgres', 'CREATE ROLE leaver; GRANT leaver TO owner');
+as_role('developer', 'original', "CREATE SERVER exchange FOREIGN DATA WRAPPER dataops_http OPTIONS (url 'https://api.example.com')");
+as_role('owner', 'original', qq{
+	INSERT INTO dataops.definition VALUES ('${id}0a', 'pipeline', '', 'left', 1, '{}', 'h', 'leaver', now(), 'leaver');
+	INSERT INTO dataops.deployment VALUES ('pipeline', '', 'left', 'prod', '${id}0a', 1, 1)});
+$node->safe_psql('postgres', 'DROP ROLE leaver');
+$node->safe_psql('postgres', "CREATE DATABASE $_ OWNER owner TEMPLATE template0") for 'unprepared', 'prepared';
+$node->command_ok([ 'pg_dump', '-U', 'owner', '-Fc', '-f', $file, 'original' ], 'the owner dumps that');
+$node->command_fails_like([ 'pg_restore', '-U', 'owner', '-d', 'unprepared', $file ],
+	qr/permission denied for foreign-data wrapper dataops_http.*errors ignored on restore: 1\n/s,
+	'the levels come last in a dump, so connections stay with who restores');
+is(as_role('owner', 'unprepared', q{SELECT fix || ' by ' || who FROM dataops.check_restore() WHERE missing = 'right of developer to use exchange'}),
+	'GRANT USAGE ON FOREIGN SERVER exchange TO developer by owner', 'check_restore() says so');
+as_role('owner', 'prepared', 'CREATE EXTENSION dataops; GRANT USAGE ON FOREIGN DATA WRAPPER dataops_http TO developer');
+$node->command_ok([ 'pg_restore', '-U', 'owner', '--exit-on-error', '--single-transaction', '-d', 'prepared', $file ],
+	'where their owners have the right before, nothing is lost');
+is($node->safe_psql('prepared', q{SELECT srvowner::regrole FROM pg_foreign_server}), 'developer', 'the connection is the developer\'s');
+as_role('owner', 'prepared', 'SELECT dataops.adopt()');
+is( as_role('owner', 'prepared', q{SELECT string_agg(item || ' ' || missing, ', ') FROM dataops.check_restore() WHERE item <> 'clock'}),
+	'role that owned pipeline left', 'what the dropped role had defined is nobody\'s');
+is($node->safe_psql('prepared', q{SELECT owner::oid FROM dataops.definition WHERE object = 'left'}), '4294967295',
+	'and no later role can come by it');
+is(as_role('owner', 'prepared', q{SELECT dataops.drop_pipeline('left')}), 'left', 'the owner of the database drops it');
+
 # On a standby nothing runs
 $node->backup('copy');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
