@@ -55,6 +55,44 @@ guard_truncate(const char *relation)
 }
 
 static void
+guard_rows(const char *relation)
+{
+	run_ddl(psprintf("CREATE TRIGGER dataops_guard_row BEFORE UPDATE OR DELETE ON %s "
+					 "FOR EACH ROW EXECUTE FUNCTION dataops._guard_raw()", relation));
+}
+
+/* The relations of a raw table's tree that lack a trigger, by their quoted names. */
+static List *
+unguarded(Oid table, const char *trigger)
+{
+	List	   *names = NIL;
+	char	   *sql = psprintf("SELECT t.relid::regclass::text FROM pg_partition_tree(%u) t "
+							   "WHERE NOT EXISTS (SELECT FROM pg_trigger g "
+							   " WHERE g.tgrelid = t.relid AND g.tgname = '%s') ORDER BY t.level",
+							   table, trigger);
+
+	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "unexpected result of a query of pg_trigger");
+	for (uint64 i = 0; i < SPI_processed; i++)
+		names = lappend(names, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+	return names;
+}
+
+/* DROP EXTENSION takes the guard of tables that stay. */
+static void
+guard_again(Oid table)
+{
+	List	   *names = unguarded(table, "dataops_guard_row");
+	ListCell   *cell;
+
+	/* that of the table is inherited */
+	if (names != NIL)
+		guard_rows(linitial(names));
+	foreach(cell, unguarded(table, "dataops_guard_truncate"))
+		guard_truncate(lfirst(cell));
+}
+
+static void
 create_table(const char *relation)
 {
 	run_ddl(psprintf("CREATE TABLE %s (batch_id uuid NOT NULL, page integer NOT NULL, "
@@ -62,8 +100,7 @@ create_table(const char *relation)
 					 "record jsonb NOT NULL) PARTITION BY RANGE (created_at)",
 					 relation));
 	run_ddl(psprintf("CREATE INDEX ON %s USING brin (batch_id)", relation));
-	run_ddl(psprintf("CREATE TRIGGER dataops_guard_row BEFORE UPDATE OR DELETE ON %s "
-					 "FOR EACH ROW EXECUTE FUNCTION dataops._guard_raw()", relation));
+	guard_rows(relation);
 	guard_truncate(relation);
 }
 
@@ -179,7 +216,10 @@ raw_table_ensure(const char *source, const char *env, Oid owner)
 	table = raw_table_find(source, env);
 	anew = !OidIsValid(table);
 	if (!anew)
+	{
 		check_is_raw(table, source, owner);
+		guard_again(table);
+	}
 	else
 	{
 		create_table(relation);

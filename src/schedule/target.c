@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "catalog/input.h"
+#include "catalog/raw_table.h"
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "model/command.h"
@@ -356,6 +357,12 @@ missing_table_hint(TargetWork *work)
 												"that step once more, as it was: it is made anew.",
 												name));
 	}
+	foreach(cell, work->model != NULL ? model_sources(work->model) : NIL)
+		if (!OidIsValid(raw_table_find(lfirst(cell), work->run->env)))
+			return MemoryContextStrdup(work->run->memory,
+									   psprintf("There is no raw table of source \"%s\". "
+												"Define the source again: it makes its table.",
+												(char *) lfirst(cell)));
 	return NULL;
 }
 

@@ -72,6 +72,25 @@ BEGIN
 END
 $$;
 SELECT count(*) FROM raw.source_items;
+-- a guard that is gone, as after DROP EXTENSION, comes back with the definition
+DO $$
+DECLARE
+    guard record;
+BEGIN
+    FOR guard IN SELECT tgname, tgrelid::regclass FROM pg_trigger
+        WHERE tgrelid IN (SELECT relid FROM pg_partition_tree('raw.source_items')) AND tgparentid = 0
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', guard.tgname, guard.tgrelid);
+    END LOOP;
+END
+$$;
+SELECT count(*) FROM pg_trigger WHERE tgrelid IN (SELECT relid FROM pg_partition_tree('raw.source_items'));
+SELECT dataops.alter_source('source_items', '{"params": {"total": 5}}');
+SELECT tgname, count(*) FROM pg_trigger WHERE tgrelid IN (SELECT relid FROM pg_partition_tree('raw.source_items')) GROUP BY 1 ORDER BY 1;
+\set VERBOSITY sqlstate
+UPDATE raw.source_items SET page = 2;
+\set VERBOSITY terse
+TRUNCATE raw.source_items;
 
 \echo == preview
 SELECT ordinal, record FROM dataops.preview('source_items', 2) WHERE record IS NOT NULL;
@@ -126,6 +145,19 @@ RESET ROLE;
 SELECT dataops.drop_pipeline('source_pipeline'), dataops.drop_pipeline('source_second');
 SELECT dataops.drop_source('source_link'), dataops.drop_source('source_html'), dataops.drop_source('source_wrapped'), dataops.drop_source('source_items');
 SET client_min_messages = warning;
+\echo == a raw table that is gone
+SELECT dataops.create_http_source('source_gone', 'source_api', '/items');
+SELECT dataops.create_pipeline('source_gone');
+SELECT dataops.add_model('source_gone', 'source_out.gone', 'SELECT record->>''id'' AS id FROM dataops.records(''source_gone'')');
+DROP TABLE raw.source_gone;
+CALL dataops.run('source_gone');
+SELECT error, hint FROM dataops.step_runs WHERE pipeline = 'source_gone';
+SELECT dataops.create_http_source('source_gone', 'source_api', '/items');
+CALL dataops.run('source_gone');
+SELECT state FROM dataops.runs WHERE pipeline = 'source_gone' ORDER BY run_id;
+SELECT dataops.drop_pipeline('source_gone');
+SELECT dataops.drop_source('source_gone');
+DROP TABLE raw.source_gone;
 DROP TABLE raw.source_theirs;
 DROP SCHEMA source_out CASCADE;
 SELECT dataops.revoke_role('source_other');
