@@ -19,6 +19,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
@@ -26,6 +27,7 @@
 #include "utils/xid8.h"
 
 #include "core/compat.h"
+#include "model/execute.h"
 #include "model/tree.h"
 
 /* Of a snapshot that does not list all subtransactions: how many ids are looked up one by one. */
@@ -226,6 +228,17 @@ changed_query(const char *relation, const ChangeMark *now, const ChangeMark *sin
 	if (since != NULL)
 		append_changes(&query, now, since);
 	return query.data;
+}
+
+/* Who plans a query holds the locks of all its tables: those below a view, too, and partitions. */
+void
+changed_push_snapshot(const char *relation)
+{
+	RawStmt    *statement = linitial_node(RawStmt, raw_parser(changed_query(relation, NULL, NULL),
+															  RAW_PARSE_DEFAULT));
+
+	(void) tree_plan(NULL, statement->stmt, "dataops delivery", NULL);
+	PushCopiedSnapshot(GetTransactionSnapshot());
 }
 
 /* _changed(xmin, snapshot) → was the writer unseen by the snapshot? */

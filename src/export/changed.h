@@ -24,6 +24,14 @@ typedef struct ChangeMark
 } ChangeMark;
 
 /*
+ * Pushes the snapshot to read the rows of "relation" under.  Everything that they come from is
+ * locked before it is taken, so what was written anew while this waited is not read as the empty
+ * table that it is for older snapshots.  With the rights of the current user; PopActiveSnapshot()
+ * ends it.
+ */
+extern void changed_push_snapshot(const char *relation);
+
+/*
  * The mark of a delivery that reads "relation" under the active snapshot; its tables stay locked
  * against changes of their definition until the transaction ends.  In CurrentMemoryContext.
  * Throws 0A000 when the relation is no ordinary or partitioned table or materialized view, naming

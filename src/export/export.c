@@ -10,6 +10,7 @@
 #include "export/export.h"
 
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "catalog/outbox.h"
 #include "catalog/spec.h"
@@ -164,8 +165,14 @@ static void
 encode(void *arg)
 {
 	Encoding   *encoding = arg;
+	const DeliveryOrder *order = &encoding->order;
+	Oid			owner = encoding->delivery->run->owner;
+	SqlRole		before = sql_become_owner(owner, order->search_path, "UTC");
 
-	encoding->ended = delivery_encode(encoding->delivery, &encoding->order);
+	changed_push_snapshot(order->relation);
+	sql_leave(&before);
+	encoding->ended = delivery_encode(encoding->delivery, order);
+	PopActiveSnapshot();
 }
 
 /* NULL when there is no row, or the store has refused a part: then the result says so. */

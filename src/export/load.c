@@ -99,7 +99,7 @@ load_here(Run *run, Step *step, const LoadJudge *judge)
 	if (gap == WAREHOUSE_GAP_STAGING)
 		load_forget_unpublished(&loading.record);
 	FAULT_POINT("load_after_prepare");
-	PushCopiedSnapshot(GetTransactionSnapshot());	/* after the tables are locked */
+	changed_push_snapshot(loading.spec->relation);	/* after the tables are locked */
 	load.query = loading_query(&loading, gap == WAREHOUSE_GAP_ROWS);
 	here = list_make1(loading_count(&loading, load.query));
 	load.rows = loading.record.rows = pg_strtoint64(linitial(here));

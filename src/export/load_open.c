@@ -10,6 +10,7 @@
 #include "export/load_remote.h"
 
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 #include "catalog/txn.h"
 #include "catalog/verdict.h"
@@ -72,12 +73,14 @@ encode(void *arg)
 	if (load->reset)
 		load_forget_unpublished(&base->record);
 	before = remote_become_owner(load);
+	changed_push_snapshot(base->spec->relation);
 	query = loading_query(base, load->whole);
 	base->judge->rows(loading_rows(base, query), base->judge->arg);
 	here = lcons(NULL, loading_values(base, expressions));
 	sql_leave(&before);
 	order = files_order(load);
 	load->encoded = delivery_encode(load->delivery, &order);
+	PopActiveSnapshot();
 	if (load->encoded == DELIVERY_ENCODED)
 	{
 		base->record.rows = load->delivery->record->rows;

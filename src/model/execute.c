@@ -137,10 +137,18 @@ tree_execute_under(Snapshot snapshot, Node *statement, const char *text,
 				   QueryEnvironment *environment, DestReceiver *dest)
 {
 	uint64		processed = 0;
+	List	   *plans;
 	ListCell   *cell;
 
 	begin_under(snapshot);
-	foreach(cell, plan_statement(statement, text, environment))
+	plans = plan_statement(statement, text, environment);
+	if (snapshot == NULL)
+	{
+		/* a table that planning waited for may have been written anew meanwhile */
+		PopActiveSnapshot();
+		begin_under(NULL);
+	}
+	foreach(cell, plans)
 	{
 		PlannedStmt *plan = lfirst_node(PlannedStmt, cell);
 		uint64		rows;

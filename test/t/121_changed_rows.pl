@@ -1,5 +1,5 @@
 # Exports of changed rows beside writers: rows of a transaction that was in progress at an export, its subtransactions' too,
-# come with the first export after its commit, once, whatever is frozen, prepared or wound around meanwhile.
+# come with the first export after its commit, once, whatever is frozen, prepared or wound around meanwhile; and one that waited for a writer has what that one wrote.
 #
 # Copyright (c) 2026, dataops authors; PostgreSQL License
 use strict;
@@ -185,6 +185,24 @@ writer_do($slow, 'COMMIT;');
 writer_end($slow);
 exports_rows('41 across the epoch', 'and commits in the next');
 exports_rows('', 'and then there is nothing');
+
+# ---- a table that is written anew: who waited for that does not read the empty table of the time before ----
+
+app(q{CREATE TABLE public.reloaded AS SELECT 'old' AS v FROM generate_series(1, 3);
+	SELECT dataops.create_pipeline('whole');
+	SELECT dataops.add_export('whole', 'public.reloaded', 'lake', rows => 'all');});
+$slow = writer_start();
+writer_do($slow, q{BEGIN; TRUNCATE public.reloaded; INSERT INTO public.reloaded VALUES ('new'), ('new');});
+my $waiting = writer_start();
+$waiting->{in} .= "CALL dataops.run('whole');\n";
+$waiting->{handle}->pump_nb;
+$node->poll_query_until('shop', q{SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND relation = 'public.reloaded'::regclass})
+	or die 'the export does not wait';
+writer_do($slow, 'COMMIT;');
+writer_end($slow);
+writer_end($waiting);
+is(app(q{SELECT state || ' ' || rows_out FROM dataops.exports WHERE pipeline = 'whole'}), 'succeeded 2',
+	'an export has the rows that were written anew while it waited');
 
 $node->stop;
 done_testing();
