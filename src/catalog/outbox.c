@@ -276,6 +276,21 @@ outbox_last(Run *run, Step *step, const char *relation, const char *server, char
 	return true;
 }
 
+List *
+outbox_names_of_others(const OutboxExport *export)
+{
+	static const char sql[] =
+		"SELECT array_agg(p.name) FROM dataops.export e JOIN dataops.export_part p "
+		"ON p.export = e.id WHERE e.server = $2 AND e.folder = $3 AND e.id <> $1 "
+		"AND e.state IN ('open', 'uploaded', 'done')";
+	SqlArgs		args = {0};
+
+	sql_add_uuid(&args, &export->id);
+	sql_add_text(&args, export->server);
+	sql_add_text(&args, export->folder);
+	return sql_texts(sql_run_own(sql, &args), 0, 1);
+}
+
 char *
 outbox_manifest(const OutboxExport *export)
 {

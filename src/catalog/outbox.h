@@ -79,6 +79,9 @@ extern List *outbox_unborn(Run *run, Step *step, const char *server);
 extern bool outbox_last(Run *run, Step *step, const char *relation, const char *server,
 						char **snapshot, List **tables);
 
+/* The names in its folder that other exports to the server have put or may put.  List of char *. */
+extern List *outbox_names_of_others(const OutboxExport *export);
+
 /* What manifest.json says of it; always the same bytes. */
 extern char *outbox_manifest(const OutboxExport *export);
 

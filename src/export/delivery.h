@@ -104,7 +104,10 @@ extern bool delivery_upload(Delivery *delivery, StageResult *result);
 /* Where the uploaded part lies: "gs://bucket/staging/…".  In CurrentMemoryContext. */
 extern char *delivery_part_place(const Delivery *delivery, int part);
 
-/* Copies the parts to production, puts the manifest, empties staging. */
+/*
+ * Copies the parts to production, puts the manifest, empties staging.  When another object has one
+ * of the names, takes all back: the next attempt has other names.
+ */
 extern bool delivery_publish(Delivery *delivery, StageResult *result);
 
 /* Takes away every object of it that is there, and records state 'removed'. */

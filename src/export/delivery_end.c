@@ -11,6 +11,7 @@
 
 #include "catalog/txn.h"
 #include "core/fault.h"
+#include "core/names.h"
 #include "core/uuid.h"
 
 /* ---- publishing ---- */
@@ -98,15 +99,17 @@ remove_own(Delivery *delivery, Store *store, const char *name, uint64 size, uint
 		delivery_fail(delivery, result, "remove", name, &answer);
 }
 
+/* "others": names that other deliveries have, too. */
 static bool
-remove_parts(Delivery *delivery, Store *store, StageResult *result)
+remove_parts(Delivery *delivery, Store *store, List *others, StageResult *result)
 {
 	for (int i = 0; i < delivery_count(delivery); i++)
 	{
 		OutboxPart *part = delivery_part(delivery, i);
 
 		FAULT_POINT("delivery_before_remove");
-		if (!remove_own(delivery, store, part->name, part->bytes, part->crc32c, result))
+		if (!names_have(others, part->name) &&
+			!remove_own(delivery, store, part->name, part->bytes, part->crc32c, result))
 			return false;
 	}
 	return true;
@@ -115,9 +118,15 @@ remove_parts(Delivery *delivery, Store *store, StageResult *result)
 bool
 delivery_publish(Delivery *delivery, StageResult *result)
 {
-	return copy_parts(delivery, result) && put_manifest(delivery, result) &&
-		(delivery->place->staging == NULL ||
-		 remove_parts(delivery, delivery->place->staging, result));
+	StageResult ignored;
+
+	if (copy_parts(delivery, result) && put_manifest(delivery, result))
+		return delivery->place->staging == NULL ||
+			remove_parts(delivery, delivery->place->staging, NIL, result);
+	/* whoever tries again under these names fails again; others may be free */
+	if (result->sqlstate == ERRCODE_DUPLICATE_OBJECT)
+		(void) delivery_remove(delivery, &ignored);
+	return false;
 }
 
 void
@@ -140,6 +149,20 @@ remove_manifest(Delivery *delivery, StageResult *result)
 					  spool_size(manifest.spool), manifest.crc32c, result);
 }
 
+/* A file that was there already with the same contents is the one of who put it. */
+static List *
+names_of_others(Delivery *delivery)
+{
+	List	   *names;
+
+	txn_begin(delivery->run);
+	MemoryContextSwitchTo(delivery->run->step_memory);
+	names = outbox_names_of_others(delivery->record);
+	txn_commit(delivery->run);
+	MemoryContextSwitchTo(delivery->run->step_memory);
+	return names;
+}
+
 /* What the ledger names. */
 static bool
 remove_recorded(Delivery *delivery, StageResult *result)
@@ -147,8 +170,8 @@ remove_recorded(Delivery *delivery, StageResult *result)
 	DeliveryPlace *place = delivery->place;
 
 	return remove_manifest(delivery, result) &&
-		(place->staging == NULL || remove_parts(delivery, place->staging, result)) &&
-		remove_parts(delivery, place->production, result);
+		(place->staging == NULL || remove_parts(delivery, place->staging, NIL, result)) &&
+		remove_parts(delivery, place->production, names_of_others(delivery), result);
 }
 
 /* What has left without being named, or is unfinished. */

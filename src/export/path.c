@@ -10,6 +10,9 @@
 #include "core/uuid.h"
 #include "store/store.h"
 
+/* A moment that differs from 2000-01-01 00:00 in whatever a format shows. */
+#define LATER (USECS_PER_DAY * 400 + USECS_PER_HOUR + USECS_PER_MINUTE + USECS_PER_SEC + 1001)
+
 static const TemplateVariable variables[] = {
 	{"schema", TEMPLATE_TEXT}, {"table", TEMPLATE_TEXT}, {"env", TEMPLATE_TEXT},
 	{"run", TEMPLATE_TEXT}, {"part", TEMPLATE_TEXT}, {"start", TEMPLATE_TIMESTAMPTZ},
@@ -81,12 +84,15 @@ path_check(const char *path, const char *schema, const char *table)
 {
 	TemplateScope names = {variables, lengthof(variables)};
 	Run			run = {.from_ts = 0, .to_ts = 0};
+	Run			later = {.id.data = {1}};
 	PathScope	sample = {schema, table, "prod", &run, 0};
+	PathScope	next = {schema, table, "prod", &later, LATER};
 	const char *problem = NULL;
 
 	template_check(path, &names);
-	if (!template_names(path, "run") && !template_names(path, "created_at"))
-		problem = "Two runs would give the same name";
+	if (strcmp(path_folder(path_expand(path, &sample, 0)),
+			   path_folder(path_expand(path, &next, 0))) == 0)
+		problem = "Two runs would have the same folder, and its manifest.json";
 	else if (strcmp(path_expand(path, &sample, 0), path_expand(path, &sample, 1)) == 0)
 		problem = "Two parts would have the same name";
 	else if (strcmp(path_folder(path_expand(path, &sample, 0)),
@@ -97,5 +103,5 @@ path_check(const char *path, const char *schema, const char *table)
 				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("path \"%s\" cannot name the files", path),
 				errdetail("%s.", problem),
-				errhint("Have {run} or {created_at} in it, and {part} behind the last slash."));
+				errhint("Have {run} or {created_at} before the last slash, and {part} behind it."));
 }

@@ -29,7 +29,7 @@ extern char *path_default(const char *folder, const char *format, bool gzip);
 
 /*
  * Throws 22023 unless parts of a relation may be named so: known variables, {part} in the last
- * segment, and {run} or {created_at}, without which the names of two runs would be the same.
+ * segment, and {run} or {created_at} before it, so that each run has a folder with its manifest.
  */
 extern void path_check(const char *path, const char *schema, const char *table);
 
