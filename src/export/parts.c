@@ -384,11 +384,14 @@ parts_shutdown(DestReceiver *self)
 
 /* ---- the scan ---- */
 
+/* "parallel": may it be a parallel query, within which nothing can be written? */
 static void
-run_query(const char *query, DestReceiver *receiver)
+run_query(const char *query, DestReceiver *receiver, bool parallel)
 {
+	SPIPrepareOptions prepare = {.cursorOptions = parallel ? CURSOR_OPT_PARALLEL_OK : 0};
 	SPIExecuteOptions options = {.read_only = true, .must_return_tuples = true, .dest = receiver};
 	int			level = NewGUCNestLevel();
+	SPIPlanPtr	plan;
 	int			code;
 
 	sql_pin_setting("TimeZone", "UTC");
@@ -398,7 +401,8 @@ run_query(const char *query, DestReceiver *receiver)
 	sql_pin_setting("extra_float_digits", "1");
 	sql_pin_setting("synchronize_seqscans", "off");
 	SPI_connect();
-	code = SPI_execute_extended(query, &options);
+	plan = SPI_prepare_extended(query, &prepare);
+	code = plan != NULL ? SPI_execute_plan_extended(plan, &options) : SPI_result;
 	if (code != SPI_OK_SELECT)
 		elog(ERROR, "a delivery's query returned no rows: %s", SPI_result_code_string(code));
 	SPI_finish();
@@ -418,7 +422,8 @@ parts_encode(const char *query, const PartsOptions *options, MemoryContext memor
 	receiver.work = AllocSetContextCreate(memory, "dataops encoding", ALLOCSET_DEFAULT_SIZES);
 	receiver.row_memory = AllocSetContextCreate(receiver.work, "dataops row",
 												ALLOCSET_DEFAULT_SIZES);
-	run_query(query, &receiver.base);
+	/* who is told of bad rows writes them down */
+	run_query(query, &receiver.base, options->on_bad_row == NULL);
 	if (!receiver.parts->ended_early)
 		line_blocks_finish(receiver.blocks);
 	if (receiver.file != NULL && !receiver.parts->ended_early)

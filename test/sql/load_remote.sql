@@ -127,6 +127,14 @@ SELECT step, target, error, "row" FROM dataops.quarantine WHERE pipeline = 'lr_b
 INSERT INTO lr.bad VALUES (3, 13);
 CALL dataops.run('lr_bad');
 SELECT * FROM lr.look();
+-- also where the query alone would be a parallel one
+INSERT INTO lr.bad VALUES (4, 13), (5, 5);
+BEGIN; SET LOCAL min_parallel_table_scan_size = 0; SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; ANALYZE lr.bad;
+EXPLAIN (COSTS OFF) SELECT * FROM lr.bad; COMMIT;
+SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
+CALL dataops.run('lr_bad');
+RESET min_parallel_table_scan_size; RESET parallel_setup_cost; RESET parallel_tuple_cost;
+SELECT * FROM lr.look();
 CALL dataops.run('lr_bad');
 SELECT * FROM lr.look();
 SELECT dataops.add_load('lr_bad', 'lr.bad', 'lr_wh', mode => 'truncate', stage => 'lr_lake', on_bad_value => 'null');
