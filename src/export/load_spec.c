@@ -157,6 +157,7 @@ load_table(const LoadSpec *spec)
 	table->columns = CreateTupleDescCopy(RelationGetDescr(relation));
 	check_columns(spec, table->columns);
 	table->name = pstrdup(RelationGetRelationName(relation));
+	table->relation = id;
 	table->description = GetComment(id, RelationRelationId, 0);
 	table->comments = palloc0(sizeof(char *) * table->columns->natts);
 	for (int i = 0; i < table->columns->natts; i++)

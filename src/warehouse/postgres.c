@@ -71,12 +71,33 @@ aliased(RangeVar *table, const char *alias)
 	return (Node *) table;
 }
 
+/* What a load would add to or replace is not to be what it reads. */
+static void
+refuse_itself(Warehouse *warehouse, const WarehouseTable *table)
+{
+	for (WarehouseSide side = SIDE_STAGING; side <= SIDE_PRODUCTION; side++)
+	{
+		RangeVar   *target = side_table(warehouse, table, side);
+		Oid			schema = get_namespace_oid(target->schemaname, true);
+
+		/* whatever rights there are in the schema */
+		if (get_relname_relid(target->relname, schema) == table->relation)
+			ereport(ERROR,
+					errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("\"%s.%s\" would be loaded into itself", target->schemaname,
+						   target->relname),
+					errdetail("Its schema is one of warehouse \"%s\".", warehouse->server),
+					errhint("Use a warehouse with another schema."));
+	}
+}
+
 static void
 postgres_check_table(Warehouse *warehouse, const WarehouseTable *table)
 {
 	const char *option = table->partition_by ? "partition_by" :
 		table->cluster_by ? "cluster_by" : NULL;
 
+	refuse_itself(warehouse, table);
 	if (option == NULL)
 		return;
 	ereport(ERROR,

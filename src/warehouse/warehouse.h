@@ -77,6 +77,7 @@ warehouse_problem(const WarehouseResult *result)
 typedef struct WarehouseTable
 {
 	char	   *name;			/* within schema or dataset */
+	Oid			relation;		/* whose rows come */
 	char	   *description;	/* from COMMENT; NULL without one */
 	TupleDesc	columns;		/* of the rows that come */
 	char	  **comments;		/* per column; entries may be NULL */

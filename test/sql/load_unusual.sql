@@ -220,3 +220,14 @@ CREATE FUNCTION lu_prod.other() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW
 CREATE TRIGGER other BEFORE INSERT ON lu_prod.sums FOR EACH ROW EXECUTE FUNCTION lu_prod.other();
 CALL dataops.run('lu_sums');
 SELECT step, outcome, error FROM lu.look();
+
+\echo == a table is not loaded into itself, which would double its rows
+CREATE SERVER lu_own FOREIGN DATA WRAPPER dataops_postgres OPTIONS (schema 'lu', staging_schema 'lu_stage2');
+CREATE TABLE lu.own (i int);
+SELECT dataops.create_pipeline('lu_own');
+SELECT dataops.add_load('lu_own', 'lu.own', 'lu_own', mode => 'append');
+SELECT dataops.add_load('lu_own', 'lu.own', 'lu_wh', mode => 'append');
+ALTER SERVER lu_wh OPTIONS (SET schema 'lu');
+INSERT INTO lu.own VALUES (1);
+CALL dataops.run('lu_own');
+SELECT * FROM lu.own;
