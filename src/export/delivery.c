@@ -202,13 +202,43 @@ move_on(void *arg)
 	return outgoing_move_on(((Delivery *) arg)->outgoing);
 }
 
+typedef struct Marking
+{
+	const char *relation;
+	ChangeMark *mark;			/* NULL: what changes in the relation cannot be told */
+} Marking;
+
+static void
+set_mark(void *arg)
+{
+	Marking    *marking = arg;
+
+	marking->mark = changed_mark(marking->relation);
+}
+
+/*
+ * What is read, also where all rows are wanted: after another definition the next export may be one
+ * of what changed since.  A load notes that itself.
+ */
+static ChangeMark *
+mark_of(const DeliveryOrder *order)
+{
+	Marking		marking = {.relation = order->relation};
+
+	if (order->changed)
+		set_mark(&marking);
+	else if (order->load == NULL)
+		(void) sql_run_guarded(set_mark, &marking);
+	return marking.mark;
+}
+
 /* The rows as parts, read with the rights of the pipeline's owner. */
 static Parts *
 encode_rows(Delivery *delivery, const DeliveryOrder *order)
 {
 	OutboxExport *record = delivery->record;
 	SqlRole		before = sql_become_owner(delivery->run->owner, order->search_path, "UTC");
-	ChangeMark *mark = order->changed ? changed_mark(order->relation) : NULL;
+	ChangeMark *mark = mark_of(order);
 	PartsOptions options = order->parts;
 	PartsSink	sink = {
 		.take = take_part,
@@ -227,8 +257,8 @@ encode_rows(Delivery *delivery, const DeliveryOrder *order)
 		record->tables = mark->tables;
 	}
 	options.sink = &sink;
-	parts = parts_encode(changed_query(order->relation, mark, order->since), &options,
-						 delivery->memory);
+	parts = parts_encode(changed_query(order->relation, order->changed ? mark : NULL, order->since),
+						 &options, delivery->memory);
 	sql_leave(&before);
 	return parts;
 }

@@ -121,6 +121,18 @@ INSERT INTO ex.former VALUES (7, 'seven', NULL);
 CALL dataops.run('ex', from_ts => '2024-01-01', to_ts => '2025-01-01');
 CALL dataops.run('ex', from_ts => '2024-01-01', to_ts => '2025-01-01');
 SELECT name, rows, same FROM ex_folders() WHERE name ~ '^big';
+\echo == what an export of all rows had does not come again when only changes are wanted afterwards
+CREATE TABLE ex.turns (i int);
+INSERT INTO ex.turns VALUES (1);
+SELECT dataops.add_export('ex', 'ex.turns', 'ex_plain', compression => 'none', name => 'out');
+CALL dataops.run('ex');
+INSERT INTO ex.turns VALUES (2);
+SELECT dataops.add_export('ex', 'ex.turns', 'ex_plain', compression => 'none', rows => 'all', name => 'out');
+CALL dataops.run('ex');
+INSERT INTO ex.turns VALUES (3);
+SELECT dataops.add_export('ex', 'ex.turns', 'ex_plain', compression => 'none', name => 'out');
+CALL dataops.run('ex');
+SELECT rows_out, dataops._test_object('ex_plain', files -> 0 ->> 'name') FROM dataops.exports WHERE relation = 'ex.turns' ORDER BY export_id;
 \echo == nothing to export
 SELECT dataops.add_export('ex', 'ex.empty', 'ex_lake', rows => 'all', name => 'out');
 CALL dataops.run('ex');
