@@ -85,7 +85,7 @@ prepare_files() {
 	mkdir -p "$run/expected"
 	sed "s|@FILES@|$run/files|" "$top/test/regress.conf" >"$run/regress.conf"
 	if [ "$server" = sanitize ]; then echo "max_stack_depth = 8MB" >>"$run/regress.conf"; fi
-	chmod -R a+rX "$run"
+	chmod -R u+w,a+rX "$run"
 	if [ "$(id -u)" = 0 ]; then chown -R postgres "$run"; fi
 	cd "$run"
 }

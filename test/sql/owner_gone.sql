@@ -21,7 +21,9 @@ SELECT dataops.add_sql('gone', 'command', 'SELECT 1');
 SELECT dataops.set_var('gone_var', 1);
 RESET ROLE;
 REASSIGN OWNED BY gone_leaver TO app;
+SET client_min_messages = error;    -- it warns of what others have given
 DROP OWNED BY gone_leaver;
+SET client_min_messages = warning;
 -- what a level gave is taken by who gave it
 SELECT dataops.revoke_role('gone_leaver');
 DROP ROLE gone_leaver;
