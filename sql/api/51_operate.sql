@@ -170,11 +170,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION dataops._doctor_server() IS 'doctor() about the server and the installation.';
 
+CREATE OR REPLACE FUNCTION dataops._can_log_in() RETURNS boolean
+LANGUAGE sql STABLE
+RETURN (SELECT r.rolcanlogin FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) CURRENT_USER);
+COMMENT ON FUNCTION dataops._can_log_in() IS 'Can a job of pg_cron connect as the current role?';
+
 CREATE OR REPLACE FUNCTION dataops._tick_job() RETURNS text
 LANGUAGE sql STABLE
 RETURN pg_catalog.format('SELECT cron.schedule_in_database(%L, ''* * * * *'', ''CALL dataops.tick()'', %L, %L)',
-    'dataops tick ' OPERATOR(pg_catalog.||) pg_catalog.current_database(), pg_catalog.current_database(), CURRENT_USER);
-COMMENT ON FUNCTION dataops._tick_job() IS 'The statement that makes pg_cron call tick() here as the current role, for an administrator in pg_cron''s database.';
+    'dataops tick ' OPERATOR(pg_catalog.||) pg_catalog.current_database(), pg_catalog.current_database(), CASE WHEN dataops._can_log_in() THEN CURRENT_USER ELSE SESSION_USER END);
+COMMENT ON FUNCTION dataops._tick_job() IS 'The statement that makes pg_cron call tick() here as the current role, or as who has become it if it cannot log in, for an administrator in pg_cron''s database.';
 
 CREATE OR REPLACE FUNCTION dataops._unmet(level text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -220,7 +225,9 @@ BEGIN
     -- pg_cron shows each role only its own jobs
     RETURN QUERY VALUES ('a job of pg_cron that the current role may see calls dataops.tick()', CASE WHEN jobs > 0 THEN true
             WHEN pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass('cron.job')), 'USAGE') THEN unmet END,
-        'SELECT cron.schedule(''dataops tick'', ''* * * * *'', ''CALL dataops.tick()''); dataops.schedule() does it too', 'you');
+        CASE WHEN dataops._can_log_in() THEN 'SELECT cron.schedule(''dataops tick'', ''* * * * *'', ''CALL dataops.tick()''); dataops.schedule() does it too'
+            ELSE dataops._tick_job() END,
+        CASE WHEN dataops._can_log_in() THEN 'you' ELSE format('administrator of database %s', cron_database) END);
 END
 $$;
 COMMENT ON FUNCTION dataops._doctor_clock() IS 'doctor() about who calls tick().';
@@ -367,9 +374,9 @@ REVOKE ALL ON FUNCTION dataops._connections_in_use() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION dataops._spoken(timestamptz), dataops._spoken(interval), dataops._explain_head(dataops.runs),
     dataops._explain_step(dataops.step_runs), dataops.explain_run(uuid), dataops._library_version(), dataops._installation_ok(),
-    dataops._server_facts(), dataops._doctor_server(), dataops._tick_job(), dataops._unmet(text), dataops._doctor_clock(), dataops._doctor_rights(),
+    dataops._server_facts(), dataops._doctor_server(), dataops._can_log_in(), dataops._tick_job(), dataops._unmet(text), dataops._doctor_clock(), dataops._doctor_rights(),
     dataops._servers_of(jsonb), dataops._doctor_connections(), dataops._doctor_runs(), dataops.doctor(), dataops.adopt(), dataops.check_restore() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION dataops._spoken(timestamptz), dataops._spoken(interval), dataops._explain_head(dataops.runs),
     dataops._explain_step(dataops.step_runs), dataops.explain_run(uuid), dataops._library_version(), dataops._installation_ok(),
-    dataops._server_facts(), dataops._doctor_server(), dataops._tick_job(), dataops._unmet(text), dataops._doctor_clock(), dataops._doctor_rights(),
+    dataops._server_facts(), dataops._doctor_server(), dataops._can_log_in(), dataops._tick_job(), dataops._unmet(text), dataops._doctor_clock(), dataops._doctor_rights(),
     dataops._servers_of(jsonb), dataops._doctor_connections(), dataops._doctor_runs(), dataops.doctor(), dataops.adopt(), dataops.check_restore() TO @extowner@ WITH GRANT OPTION;

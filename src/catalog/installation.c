@@ -7,6 +7,7 @@
  */
 #include "catalog/installation.h"
 
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "commands/dbcommands.h"
 #include "fmgr.h"
@@ -77,6 +78,11 @@ installation_check(void)
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("pipelines cannot run on a standby server"),
 				errhint("Connect to the primary server."));
+	if (XactReadOnly)
+		ereport(ERROR,
+				errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				errmsg("pipelines cannot be defined or run in a read-only transaction"),
+				errhint("Set default_transaction_read_only to off for this role or session."));
 	state = installation_state();
 	if (state == INSTALLATION_COPY)
 		ereport(ERROR,

@@ -22,6 +22,7 @@
 
 #include "catalog/landing.h"
 #include "catalog/sql.h"
+#include "core/compat.h"
 
 char *
 raw_table_schema(const char *env)
@@ -197,6 +198,24 @@ check_is_raw(Oid table, const char *source, Oid owner)
 				errhint("Name the source \"%s\" differently, or rename the relation.", source));
 }
 
+/* Whoever made the schema owns it. */
+static void
+check_schema(const char *schema, const char *source, Oid owner)
+{
+	Oid			id = get_namespace_oid(schema, false);
+
+	if (compat_schema_aclcheck(id, owner, ACL_USAGE) == ACLCHECK_OK &&
+		compat_schema_aclcheck(id, owner, ACL_CREATE) == ACLCHECK_OK)
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("permission denied for schema %s", schema),
+			errdetail("The records of source \"%s\" need a table there.", source),
+			errhint("Its owner can run: GRANT USAGE, CREATE ON SCHEMA %s TO %s",
+					quote_identifier(schema),
+					quote_identifier(GetUserNameFromId(owner, false))));
+}
+
 Oid
 raw_table_ensure(const char *source, const char *env, Oid owner)
 {
@@ -222,6 +241,7 @@ raw_table_ensure(const char *source, const char *env, Oid owner)
 	}
 	else
 	{
+		check_schema(schema, source, owner);
 		create_table(relation);
 		CommandCounterIncrement();
 		table = raw_table_find(source, env);

@@ -9,6 +9,7 @@
 
 #include "postgres.h"
 #include "catalog/pg_foreign_server.h"
+#include "catalog/pg_namespace.h"
 #include "common/base64.h"
 #include "executor/executor.h"
 #include "nodes/parsenodes.h"
@@ -77,6 +78,16 @@ compat_server_aclcheck(Oid server, Oid role, AclMode mode)
 	return object_aclcheck(ForeignServerRelationId, server, role, mode);
 #else
 	return pg_foreign_server_aclcheck(server, role, mode);
+#endif
+}
+
+static inline AclResult
+compat_schema_aclcheck(Oid schema, Oid role, AclMode mode)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(NamespaceRelationId, schema, role, mode);
+#else
+	return pg_namespace_aclcheck(schema, role, mode);
 #endif
 }
 

@@ -7,11 +7,14 @@
  */
 #include "schedule/calendar.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_authid.h"
 #include "commands/dbcommands.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/syscache.h"
 
 #include "catalog/definition.h"
 #include "catalog/ledger.h"
@@ -92,15 +95,34 @@ cron_is_here(void)
 	return sql_bool(sql_run_own(sql, NULL), 0, 1);
 }
 
-/* Makes sure that somebody calls tick() for this role, or says what an administrator must run. */
+/* A job is a connection of its own. */
+static bool
+can_log_in(Oid role)
+{
+	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+	bool		can;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for role %u", role);
+	can = ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+	ReleaseSysCache(tuple);
+	return can;
+}
+
+/*
+ * Makes sure that somebody calls tick() for this role, or says what an administrator must run.  For
+ * a role that cannot log in that is who has become it.
+ */
 static void
 ensure_tick_job(void)
 {
 	ErrorData  *error = NULL;
 	char	   *database = get_database_name(MyDatabaseId);
+	char	   *role = GetUserNameFromId(GetUserId(), false);
+	bool		connects = can_log_in(GetUserId());
 	bool		exists = false;
 
-	if (cron_is_here())
+	if (connects && cron_is_here())
 	{
 		error = sql_run_guarded(find_tick_job, &exists);
 		if (error == NULL && !exists)
@@ -109,15 +131,16 @@ ensure_tick_job(void)
 			return;
 	}
 	ereport(NOTICE,
-			errmsg("nothing calls dataops.tick() for role \"%s\" yet",
-				   GetUserNameFromId(GetUserId(), false)),
+			errmsg("nothing calls dataops.tick() for role \"%s\" yet", role),
+			!connects ? errdetail("It cannot log in, so pg_cron cannot do so.") :
 			error ? errdetail("pg_cron answered: %s", error->message) :
 			errdetail("The extension pg_cron is not installed in database \"%s\".", database),
 			errhint("In the database of pg_cron an administrator runs: "
 					"SELECT cron.schedule_in_database("
 					"'dataops tick %s', '* * * * *', 'CALL dataops.tick()', %s, %s)",
 					database, quote_literal_cstr(database),
-					quote_literal_cstr(GetUserNameFromId(GetUserId(), false))));
+					quote_literal_cstr(connects ? role :
+									   GetUserNameFromId(GetSessionUserId(), false))));
 }
 
 /* ---- commands ---- */

@@ -248,5 +248,11 @@ SELECT run.ended('clock', 3);
 SELECT state, from_ts, to_ts FROM run.ranges('clock');
 SELECT dataops.unschedule('clock'), dataops.unschedule('at_first'), dataops.unschedule('clock');
 
+-- Where nothing can be written nothing is defined and nothing runs.
+SET default_transaction_read_only = on;
+SELECT dataops.create_pipeline('plain');
+CALL dataops.run('plain');
+RESET default_transaction_read_only;
+
 SELECT dataops.drop_pipeline(p) FROM unnest('{merged,each,month,none,plain,clock,at_first}'::text[]) p;
 DROP SCHEMA run CASCADE;

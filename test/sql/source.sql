@@ -134,6 +134,11 @@ CREATE ROLE source_other;
 GRANT source_other TO CURRENT_USER;
 SELECT dataops.grant_role('source_other', 'developer');
 GRANT USAGE ON FOREIGN SERVER source_api TO source_other;
+SET ROLE source_other;
+\set VERBOSITY default
+SELECT dataops.create_http_source('source_theirs', 'source_api', '/items');
+\set VERBOSITY terse
+RESET ROLE;
 GRANT USAGE, CREATE ON SCHEMA raw TO source_other;
 SET ROLE source_other;
 SELECT dataops.create_http_source('source_theirs', 'source_api');

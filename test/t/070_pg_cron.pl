@@ -54,6 +54,21 @@ is(as_app("SELECT count(*) FROM cron.job WHERE command = 'CALL dataops.tick()'")
 is(as_app("SELECT dataops.schedule('minutely') > now()"), 't', 'again');
 is(as_app("SELECT count(*) FROM cron.job WHERE command = 'CALL dataops.tick()'"), 1, 'makes no second one');
 
+
+# A role that owns things but cannot log in: its job would never connect.
+$node->safe_psql('work', 'CREATE ROLE team; GRANT team TO app; GRANT USAGE ON SCHEMA cron TO team');
+as_app("SELECT dataops.grant_role('team', 'developer')");
+my (undef, undef, $said) = $node->psql('work', <<'SQL', extra_params => [ '-U', 'app' ]);
+SET ROLE team;
+SELECT dataops.create_pipeline('teams', schedule => '* * * * *');
+SELECT dataops.schedule('teams');
+SQL
+like($said, qr/NOTICE:  nothing calls dataops\.tick\(\) for role "team" yet\nDETAIL:  It cannot log in.*'CALL dataops\.tick\(\)', 'work', 'app'\)/s,
+	'schedule() names a role for the job that can log in');
+is($node->safe_psql('work', "SELECT count(*) FROM cron.job WHERE username = 'team'"), 0, 'and makes none that cannot');
+is( as_app("SET ROLE team; SELECT fix FROM dataops.doctor() WHERE item ~ 'calls dataops.tick'"),
+	"SELECT cron.schedule_in_database('dataops tick work', '* * * * *', 'CALL dataops.tick()', 'work', 'app')", 'so does doctor()');
+
 ok( $node->poll_query_until('work', "SELECT count(*) >= 1 FROM dataops.run WHERE pipeline = 'minutely' AND state = 'succeeded' AND scheduled_for IS NOT NULL"),
 	'a scheduled run appears by itself');
 is(as_app('SELECT count(*) >= 1 FROM log'), 't', 'and did its work');
