@@ -56,6 +56,7 @@ typedef struct PartsOptions
 	uint64		part_bytes;		/* a part is closed at this size, as stored */
 	ChooseEncoder choose;
 	BadValue	bad_value;
+	/* It may write, so with it the query is no parallel one; NULL: nobody is told. */
 	void		(*on_bad_row) (const BadRow *row, void *arg);
 	void	   *arg;
 	const PartsSink *sink;		/* NULL: the parts are kept, in Parts.parts */

@@ -108,8 +108,7 @@ dataops_test_parts(PG_FUNCTION_ARGS)
 		.format = csv ? ROW_CSV : ROW_NDJSON,
 		.choose = csv ? csv_choose : ndjson_choose,
 		.gzip = PG_GETARG_BOOL(2),
-		.part_bytes = PG_GETARG_INT64(3),
-		.on_bad_row = notice_bad_row
+		.part_bytes = PG_GETARG_INT64(3)
 	};
 	Parts	   *parts;
 	ListCell   *cell;
@@ -117,6 +116,7 @@ dataops_test_parts(PG_FUNCTION_ARGS)
 	if (*bad_value != '\0')
 	{
 		options.choose = parts_choose_but_13;
+		options.on_bad_row = notice_bad_row;
 		options.bad_value = strcmp(bad_value, "null") == 0 ? BAD_VALUE_NULL :
 			strcmp(bad_value, "quarantine") == 0 ? BAD_VALUE_QUARANTINE : BAD_VALUE_REFUSE;
 	}
