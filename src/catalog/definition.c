@@ -11,7 +11,6 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/syscache.h"
 
 #include "catalog/role.h"
 #include "catalog/sql.h"
@@ -269,22 +268,16 @@ role_has_level(Oid role, const char *level)
 	return sql_bool(sql_run_own(sql, &args), 0, 1);
 }
 
-static bool
-owner_exists(Oid owner)
-{
-	return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(owner));
-}
-
 pg_noreturn static void
 refuse_access(Oid owner, const char *kind, const char *name)
 {
 	ereport(ERROR,
 			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			errmsg("permission denied for %s \"%s\"", kind, name),
-			owner_exists(owner) ?
+			sql_owner_exists(owner) ?
 			errdetail("It belongs to role \"%s\".", GetUserNameFromId(owner, false)) :
 			errdetail("It belongs to a role that was dropped."),
-			owner_exists(owner) ? 0 :
+			sql_owner_exists(owner) ? 0 :
 			errhint("An administrator of dataops or the owner of the database can drop it."));
 }
 
@@ -298,7 +291,7 @@ definition_check_right(Oid owner, const char *kind, const char *name)
 void
 definition_check_drop(Oid owner, const char *kind, const char *name)
 {
-	if (owner_exists(owner) || !role_is_admin(GetUserId()))
+	if (sql_owner_exists(owner) || !role_is_admin(GetUserId()))
 		definition_check_right(owner, kind, name);
 }
 

@@ -10,6 +10,7 @@
 #include "catalog/role.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -35,6 +36,23 @@ owns_database(Oid role)
 	owner = ((Form_pg_database) GETSTRUCT(tuple))->datdba;
 	ReleaseSysCache(tuple);
 	return has_privs_of_role(role, owner);
+}
+
+bool
+role_can_log_in(Oid role)
+{
+	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+	bool		can = HeapTupleIsValid(tuple) && ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return can;
+}
+
+Oid
+role_to_connect_as(void)
+{
+	return role_can_log_in(GetUserId()) ? GetUserId() : GetSessionUserId();
 }
 
 bool

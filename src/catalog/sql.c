@@ -199,10 +199,16 @@ sql_become_extension(void)
 	return before;
 }
 
+bool
+sql_owner_exists(Oid owner)
+{
+	return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(owner));
+}
+
 void
 sql_check_owner(Oid owner)
 {
-	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(owner)))
+	if (!sql_owner_exists(owner))
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("the role that owned this, with OID %u, does not exist", owner),

@@ -102,6 +102,9 @@ extern SqlRole sql_become_extension(void);
 extern SqlRole sql_become_owner(Oid owner, const char *search_path, const char *timezone);
 extern void sql_leave(const SqlRole *before);
 
+/* Is the role that owns something still there? */
+extern bool sql_owner_exists(Oid owner);
+
 /* Throws 42704 when the role that owned something was dropped since: nothing is done for it. */
 extern void sql_check_owner(Oid owner);
 

@@ -7,17 +7,15 @@
  */
 #include "schedule/calendar.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_authid.h"
 #include "commands/dbcommands.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/syscache.h"
 
 #include "catalog/definition.h"
 #include "catalog/ledger.h"
+#include "catalog/role.h"
 #include "catalog/spec.h"
 #include "catalog/sql.h"
 #include "schedule/cron.h"
@@ -95,20 +93,6 @@ cron_is_here(void)
 	return sql_bool(sql_run_own(sql, NULL), 0, 1);
 }
 
-/* A job is a connection of its own. */
-static bool
-can_log_in(Oid role)
-{
-	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
-	bool		can;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for role %u", role);
-	can = ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
-	ReleaseSysCache(tuple);
-	return can;
-}
-
 /*
  * Makes sure that somebody calls tick() for this role, or says what an administrator must run.  For
  * a role that cannot log in that is who has become it.
@@ -118,8 +102,7 @@ ensure_tick_job(void)
 {
 	ErrorData  *error = NULL;
 	char	   *database = get_database_name(MyDatabaseId);
-	char	   *role = GetUserNameFromId(GetUserId(), false);
-	bool		connects = can_log_in(GetUserId());
+	bool		connects = role_can_log_in(GetUserId());
 	bool		exists = false;
 
 	if (connects && cron_is_here())
@@ -131,7 +114,8 @@ ensure_tick_job(void)
 			return;
 	}
 	ereport(NOTICE,
-			errmsg("nothing calls dataops.tick() for role \"%s\" yet", role),
+			errmsg("nothing calls dataops.tick() for role \"%s\" yet",
+				   GetUserNameFromId(GetUserId(), false)),
 			!connects ? errdetail("It cannot log in, so pg_cron cannot do so.") :
 			error ? errdetail("pg_cron answered: %s", error->message) :
 			errdetail("The extension pg_cron is not installed in database \"%s\".", database),
@@ -139,8 +123,7 @@ ensure_tick_job(void)
 					"SELECT cron.schedule_in_database("
 					"'dataops tick %s', '* * * * *', 'CALL dataops.tick()', %s, %s)",
 					database, quote_literal_cstr(database),
-					quote_literal_cstr(connects ? role :
-									   GetUserNameFromId(GetSessionUserId(), false))));
+					quote_literal_cstr(GetUserNameFromId(role_to_connect_as(), false))));
 }
 
 /* ---- commands ---- */

@@ -8,7 +8,6 @@
 #include "schedule/worker.h"
 
 #include "access/xact.h"
-#include "catalog/pg_authid.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -17,11 +16,11 @@
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "catalog/installation.h"
 #include "catalog/lock.h"
+#include "catalog/role.h"
 #include "catalog/txn.h"
 #include "core/compat.h"
 #include "schedule/loop.h"
@@ -40,25 +39,12 @@ StaticAssertDecl(sizeof(WorkerArgs) <= BGW_EXTRALEN, "worker arguments fit bgw_e
 
 PGDLLEXPORT void dataops_worker_main(Datum arg);
 
-/* The current user where it can connect, else the one that did: a NOLOGIN role cannot before 17. */
-static Oid
-connecting_role(void)
-{
-	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
-	bool		can_login = HeapTupleIsValid(tuple) &&
-		((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
-
-	if (HeapTupleIsValid(tuple))
-		ReleaseSysCache(tuple);
-	return can_login ? GetUserId() : GetSessionUserId();
-}
-
 static void
 fill_args(WorkerArgs *args, const char *pipeline, const char *env, TimestampTz now)
 {
 	memset(args, 0, sizeof(WorkerArgs));
 	args->database = MyDatabaseId;
-	args->role = connecting_role();
+	args->role = role_to_connect_as();	/* before 17 a worker cannot act as a NOLOGIN role */
 	args->now = now;
 	strlcpy(args->env, env, sizeof(args->env));
 	strlcpy(args->pipeline, pipeline, sizeof(args->pipeline));

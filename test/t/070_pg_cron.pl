@@ -54,7 +54,6 @@ is(as_app("SELECT count(*) FROM cron.job WHERE command = 'CALL dataops.tick()'")
 is(as_app("SELECT dataops.schedule('minutely') > now()"), 't', 'again');
 is(as_app("SELECT count(*) FROM cron.job WHERE command = 'CALL dataops.tick()'"), 1, 'makes no second one');
 
-
 # A role that owns things but cannot log in: its job would never connect.
 $node->safe_psql('work', 'CREATE ROLE team; GRANT team TO app; GRANT USAGE ON SCHEMA cron TO team');
 as_app("SELECT dataops.grant_role('team', 'developer')");
